@@ -1,0 +1,197 @@
+"""An agent's settings: the one schema behind the API, the form, the database and the running call.
+
+Every field carries its unit, limits, default and help text, so that the JSON schema generated from here is all that the
+form needs. A call reads its agent once, when it starts; a change applies to the next call. Nothing here is read from
+the environment, and no dead-air time is written anywhere else in the code.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+E164 = re.compile(r"^\+[1-9]\d{6,14}$")
+PhoneNumber = Annotated[str, Field(pattern=E164.pattern, examples=["+13125550100"])]
+ShortText = Annotated[str, Field(max_length=500)]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ud800-\udfff]")
+
+
+class _Strict(BaseModel):
+    """Unknown fields are errors: a typing mistake must not silently fall back to a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_control_characters(cls, value: object) -> object:
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise ValueError("must not contain control characters")
+        return value
+
+
+class DeadAirSettings(_Strict):
+    """How long the agent bears the caller's silence, and what it does then."""
+
+    silence_timeout_normal: float = Field(
+        7.0, ge=1, le=120, title="Silence before a check-in", json_schema_extra={"unit": "s"},
+        description="Counted from the moment the caller heard the agent finish.",
+    )  # fmt: skip
+    silence_timeout_hold_on: float = Field(
+        25.0, ge=1, le=600, title="Silence after “hold on”", json_schema_extra={"unit": "s"},
+        description="Applies from the caller's “one moment” until the caller speaks again.",
+    )  # fmt: skip
+    max_checkins_before_disconnect: int = Field(
+        2, ge=0, le=10, title="Check-ins before hanging up",
+        description="0: no check-in, the call ends after the first silence.",
+    )  # fmt: skip
+    checkin_message: ShortText = Field(
+        "Are you still there?", min_length=1, title="Check-in", description="Spoken after each silence."
+    )
+    checkin_messages: list[ShortText] = Field(
+        default_factory=list, max_length=10, title="Check-ins, one by one",
+        description="The n-th check-in uses the n-th text, the last one repeats. Empty: the check-in text above.",
+    )  # fmt: skip
+    max_call_duration: float = Field(
+        1500.0, ge=30, le=14400, title="Longest call", json_schema_extra={"unit": "s"},
+        description="The model is warned one minute before; then a goodbye, then the agent hangs up.",
+    )  # fmt: skip
+    final_wait: float = Field(
+        5.0, ge=0, le=60, title="Wait after the last check-in", json_schema_extra={"unit": "s"},
+        description="Counted from the moment the last check-in was heard.",
+    )  # fmt: skip
+    goodbye_message: ShortText = Field(
+        "", title="Goodbye", description="Spoken before the agent hangs up. Empty: it hangs up without a word."
+    )
+
+    @field_validator("checkin_messages")
+    @classmethod
+    def _texts_are_not_empty(cls, value: list[str]) -> list[str]:
+        if any(not text.strip() for text in value):
+            raise ValueError("a check-in text must not be empty")
+        return value
+
+    def checkin_text(self, number: int) -> str:
+        """The text of check-in `number` (from 1)."""
+        texts = self.checkin_messages or [self.checkin_message]
+        return texts[min(number, len(texts)) - 1]
+
+
+class TurnTakingSettings(_Strict):
+    """When the caller's turn has ended, and when the caller's voice stops the agent."""
+
+    barge_in: bool = Field(
+        True, title="The caller may interrupt",
+        description="Only where the installation allows interruption at all (ENABLE_BARGE_IN).",
+    )  # fmt: skip
+    min_interruption_s: float = Field(
+        0.3, ge=0.1, le=3, title="Shortest interruption", json_schema_extra={"unit": "s"},
+        description="A shorter sound does not stop the agent.",
+    )  # fmt: skip
+    ignored_words: list[Annotated[str, Field(max_length=40)]] = Field(
+        default_factory=lambda: ["mm-hm", "mhm", "uh-huh", "okay", "ok", "yeah", "right"], max_length=100,
+        title="Words that do not interrupt",
+    )  # fmt: skip
+    min_endpointing_delay_s: float = Field(
+        0.5, ge=0.1, le=5, title="Wait after the caller's last word", json_schema_extra={"unit": "s"},
+        description="The agent answers when the caller was silent this long and the words are known.",
+    )  # fmt: skip
+    max_endpointing_delay_s: float = Field(
+        3.0, ge=0.3, le=15, title="Longest wait for the words", json_schema_extra={"unit": "s"},
+        description="After this silence the agent answers what was understood so far.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _max_is_not_below_min(self) -> "TurnTakingSettings":
+        if self.max_endpointing_delay_s < self.min_endpointing_delay_s:
+            raise ValueError("max_endpointing_delay_s must not be below min_endpointing_delay_s")
+        return self
+
+
+class NoProgressSettings(_Strict):
+    """How long the caller bears OUR silence when it is our turn."""
+
+    filler_after_s: float = Field(4.0, ge=1, le=30, title="Filler after", json_schema_extra={"unit": "s"})
+    retry_after_s: float = Field(8.0, ge=2, le=60, title="Second try after", json_schema_extra={"unit": "s"})
+    give_up_after_s: float = Field(20.0, ge=5, le=120, title="Apology after", json_schema_extra={"unit": "s"})
+    filler_message: ShortText = Field("One moment, please.", min_length=1, title="Filler")
+    apology_message: ShortText = Field(
+        "I am sorry, I have a technical problem. Please call again later.", min_length=1, title="Apology"
+    )
+    transfer_target: str = Field(
+        "", max_length=40, title="Transfer instead of hanging up", description="Name of a transfer target, or empty."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "NoProgressSettings":
+        if not self.filler_after_s < self.retry_after_s < self.give_up_after_s:
+            raise ValueError("must rise: filler_after_s < retry_after_s < give_up_after_s")
+        return self
+
+
+class TransferTarget(_Strict):
+    """One place the agent may send a caller to. The model sees the name, never the number."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9 _-]+$")
+    number: PhoneNumber
+    description: ShortText = Field("", description="Tells the model when to use it.")
+
+
+class AgentSettings(_Strict):
+    """What the call machinery reads, apart from what the agent is."""
+
+    dead_air_settings: DeadAirSettings = Field(default_factory=DeadAirSettings)
+    turn_taking: TurnTakingSettings = Field(default_factory=TurnTakingSettings)
+    no_progress: NoProgressSettings = Field(default_factory=NoProgressSettings)
+
+
+Tool = Literal["hold", "hang_up", "transfer", "send_dtmf"]
+
+
+class AgentConfig(_Strict):
+    """An agent, whole."""
+
+    name: str = Field(min_length=1, max_length=80, title="Name")
+    greeting: ShortText = Field(
+        "Hello, how can I help you?",
+        title="Greeting",
+        description="Spoken first. Empty: the agent waits for the caller.",
+    )
+    instructions: str = Field(
+        "You are a friendly agent on the telephone. Answer in one or two short sentences.",
+        max_length=20000, title="Instructions",
+    )  # fmt: skip
+    language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", title="Language", examples=["en", "de"])
+    voice: str = Field("en-us", min_length=1, max_length=80, title="Voice")
+    fallback_voice: str = Field("", max_length=80, title="Fallback voice", description="Empty: the same voice again.")
+    model: str = Field("", max_length=120, title="Model", description="Empty: the installation's model (OPENAI_MODEL).")
+    fallback_model: str = Field("", max_length=120, title="Fallback model")
+    temperature: float = Field(0.7, ge=0, le=2, title="Temperature")
+    tools: list[Tool] = Field(default_factory=lambda: ["hold", "hang_up"], max_length=10, title="Tools of the model")
+    phone_numbers: list[PhoneNumber] = Field(default_factory=list, max_length=50, title="Answers these numbers")
+    transfer_targets: list[TransferTarget] = Field(default_factory=list, max_length=50, title="Transfer targets")
+    audio_delivery: Literal["stream", "playback"] = Field(
+        "stream", title="Delivery of audio",
+        description="stream: over the media socket. playback: the carrier fetches each piece from us.",
+    )  # fmt: skip
+    answering_machine: Literal["hang_up", "leave_message", "ignore"] = Field(
+        "hang_up", title="When a machine answers (outbound)"
+    )
+    machine_message: ShortText = Field("", title="Message for a machine")
+    settings: AgentSettings = Field(default_factory=AgentSettings)
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> "AgentConfig":
+        names = [target.name.lower() for target in self.transfer_targets]
+        if len(set(names)) != len(names):
+            raise ValueError("transfer_targets: two targets have the same name")
+        wanted = self.settings.no_progress.transfer_target
+        if wanted and wanted.lower() not in names:
+            raise ValueError("settings.no_progress.transfer_target: no transfer target has this name")
+        if self.answering_machine == "leave_message" and not self.machine_message:
+            raise ValueError("machine_message: needed when answering_machine is leave_message")
+        return self
+
+    def target(self, name: str) -> TransferTarget | None:
+        """The allowed target of that name, upper or lower case, else None."""
+        return next((target for target in self.transfer_targets if target.name.lower() == name.strip().lower()), None)

@@ -1,0 +1,135 @@
+"""The contracts of the engines: a voice (Tts), a recogniser (Stt), a model (Llm), voice activity (Vad).
+
+What a contract promises everywhere:
+- Iterators are pulled by one greenlet; `cancel(id)` may be called from any other greenlet of the same worker, at any
+  time, any number of times, also before the work began or after it ended, and never raises. After it returns the
+  iterator ends within one step and the engine's connection, slot and memory for that id are given back.
+- Failures are `EngineError`s (busy, timed out, failed). No other exception leaves an engine.
+- Engines know nothing of calls: they get ids, text and audio.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisRequest:
+    """One piece of text to be spoken. `synthesis_id` is unique over all calls and time."""
+
+    synthesis_id: str
+    text: str
+    voice: str
+    """Voice name as the TTS worker lists it, e.g. "en-us" for espeak-ng."""
+    language: str = "en"
+    sample_rate: int = 8000
+    """Wanted rate in Hz: 8000, 16000, 24000 or 48000."""
+    frame_duration_ms: int = 100
+    """Wanted length of the frames after the first; 20 to 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """A piece of synthesised speech: mono s16le at `sample_rate`."""
+
+    pcm: bytes
+    sample_rate: int
+    sequence_number: int
+    is_final: bool
+
+
+class Tts(Protocol):
+    """A voice."""
+
+    def synthesize(self, request: SynthesisRequest) -> Iterator[AudioFrame]:
+        """Frames as they are made; exactly one of them, the last, has `is_final`. Raises EngineError."""
+        ...
+
+    def cancel(self, synthesis_id: str) -> None:
+        """Stop that synthesis; its iterator ends without a final frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool the model may call. `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """One request to the model. `messages` are in the chat-completions form; `turn_id` is unique over all calls."""
+
+    turn_id: str
+    messages: Sequence[dict[str, Any]]
+    tools: Sequence[ToolSpec] = ()
+    model: str = ""
+    """"" means the model of the settings."""
+    temperature: float = 0.7
+    max_tokens: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Some characters of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool. `arguments` is parsed JSON; arguments that do not parse arrive as {}."""
+
+    tool_call_id: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+class Llm(Protocol):
+    """A model."""
+
+    def answer(self, request: AnswerRequest) -> Iterator[TextDelta | ToolCall]:
+        """Pieces of the answer as they come; the iterator's end is the answer's end. Raises EngineError."""
+        ...
+
+    def cancel(self, turn_id: str) -> None:
+        """Close that answer's connection; its iterator ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEdge:
+    """Voice activity changed. `at_s` counts the caller's audio in seconds since the detector's start: the first or
+    last speech sample as well as it can be told, not the moment of deciding."""
+
+    is_speech: bool
+    at_s: float
+
+
+class VadStream(Protocol):
+    """Voice activity of one caller. Frames go in at their own pace; edges come out when the shared step has run."""
+
+    def push(self, pcm: bytes) -> None:
+        """Caller audio, mono s16le at the rate the stream was opened with, any length."""
+        ...
+
+    def edges(self) -> list[SpeechEdge]:
+        """The edges found since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Give the slot back. Idempotent."""
+        ...
+
+
+class Vad(Protocol):
+    """Voice activity for all calls of one worker."""
+
+    def open(self, sample_rate: int = 8000) -> VadStream: ...
+
+    def step(self) -> None:
+        """Analyse what was pushed since the last step, all streams in one batch. Called by the worker's ticker."""
+        ...
