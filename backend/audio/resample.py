@@ -83,10 +83,9 @@ class Resampler:
         groups = (len(buffer) - self._window) // self._down + 1
         if groups <= 0:
             return np.zeros(0, np.float32)
-        windows: Taps = np.ndarray(
-            (groups, self._window), np.float32, buffer, strides=(4 * self._down, 4)
-        )  # a view; as_strided would say the same at ten times the cost
-        out: Taps = (windows @ self._matrix).reshape(-1)
+        # A view (as_strided says the same at ten times the cost), then a copy: BLAS does not take overlapping rows.
+        windows: Taps = np.ndarray((groups, self._window), np.float32, buffer, strides=(4 * self._down, 4))
+        out: Taps = (windows.copy() @ self._matrix).reshape(-1)
         self._buffer = buffer[groups * self._down :]
         return out
 
