@@ -148,6 +148,10 @@ class AgentSettings(_Strict):
 Tool = Literal["hold", "hang_up", "transfer", "send_dtmf"]
 
 
+def _default_tools() -> list[Tool]:
+    return ["hold", "hang_up"]
+
+
 class AgentConfig(_Strict):
     """An agent, whole."""
 
@@ -167,7 +171,7 @@ class AgentConfig(_Strict):
     model: str = Field("", max_length=120, title="Model", description="Empty: the installation's model (OPENAI_MODEL).")
     fallback_model: str = Field("", max_length=120, title="Fallback model")
     temperature: float = Field(0.7, ge=0, le=2, title="Temperature")
-    tools: list[Tool] = Field(default_factory=lambda: ["hold", "hang_up"], max_length=10, title="Tools of the model")
+    tools: list[Tool] = Field(default_factory=_default_tools, max_length=10, title="Tools of the model")
     phone_numbers: list[PhoneNumber] = Field(default_factory=list, max_length=50, title="Answers these numbers")
     transfer_targets: list[TransferTarget] = Field(default_factory=list, max_length=50, title="Transfer targets")
     audio_delivery: Literal["stream", "playback"] = Field(

@@ -7,17 +7,18 @@ state in Redis and swaps it atomically, so two workers with two webhooks get one
 A phase only ever grows (UNKNOWN < RINGING < ANSWERED < STREAMING < ENDED): an event that is older than the phase
 changes nothing, which is what makes duplicates and disorder harmless. ENDED absorbs everything.
 
-| event ↓ / phase → | UNKNOWN              | RINGING              | ANSWERED          | STREAMING         | ENDED |
-|-------------------|----------------------|----------------------|-------------------|-------------------|-------|
-| initiated (in)    | RINGING: Answer      | –                    | –                 | –                 | –     |
-| initiated (out)   | RINGING              | –                    | –                 | –                 | –     |
-| answered          | ANSWERED: StartStream| ANSWERED: StartStream| –                 | –                 | –     |
-| streaming started | STREAMING            | STREAMING            | STREAMING         | –                 | –     |
-| streaming stopped | –                    | –                    | StartStream again | ANSWERED: StartStream again | – |
-| hung up           | ENDED                | ENDED                | ENDED             | ENDED             | –     |
-| others            | –                    | –                    | –                 | –                 | –     |
+| event ↓ / phase → | UNKNOWN               | RINGING               | ANSWERED          | STREAMING | ENDED |
+|-------------------|-----------------------|-----------------------|-------------------|-----------|-------|
+| initiated (in)    | RINGING: Answer       | –                     | –                 | –         | –     |
+| initiated (out)   | RINGING               | –                     | –                 | –         | –     |
+| answered          | ANSWERED: StartStream | ANSWERED: StartStream | –                 | –         | –     |
+| streaming started | STREAMING             | STREAMING             | STREAMING         | –         | –     |
+| streaming failed  | –                     | –                     | StartStream again | –         | –     |
+| hung up           | ENDED                 | ENDED                 | ENDED             | ENDED     | –     |
+| others            | –                     | –                     | –                 | –         | –     |
 
-A stream is asked for at most `MAX_STREAM_ATTEMPTS` times; after that the sweeper ends the call.
+A stream that could not be opened is asked for again, `MAX_STREAM_ATTEMPTS` times in all; after that the sweeper ends
+the call. A stream that stops once it has carried audio is the owner's business: it learns of that by its own socket.
 """
 
 import enum
@@ -38,7 +39,7 @@ MAX_STREAM_ATTEMPTS = 3
 
 
 class LegPhase(enum.IntEnum):
-    """How far the leg has come. Grows, except that a lost stream takes STREAMING back to ANSWERED."""
+    """How far the leg has come. Only grows."""
 
     UNKNOWN = 0
     RINGING = 1
@@ -96,8 +97,8 @@ def handle(state: LegState, event: Event, now_wall: float) -> tuple[LegState, li
             return _ask_for_stream(answered)
         case StreamingStarted() if state.phase < LegPhase.STREAMING:
             return replace(state, phase=LegPhase.STREAMING, started_at=state.started_at or now_wall), []
-        case StreamingStopped() if state.phase in (LegPhase.ANSWERED, LegPhase.STREAMING):
-            return _ask_for_stream(replace(state, phase=LegPhase.ANSWERED))
+        case StreamingStopped() if state.phase == LegPhase.ANSWERED:
+            return _ask_for_stream(state)
         case CallHungUp():
             ended = replace(state, phase=LegPhase.ENDED, hangup_cause=event.cause, hangup_source=event.source)
             return ended, []

@@ -1,0 +1,87 @@
+"""What was said and heard, as the model and the record need it.
+
+Decides: how the conversation is put to the model. Agent speech appears as far as the caller heard it: a piece that was
+cut is cut at the last word heard, a piece nobody heard does not appear. Times are the owner's monotonic seconds.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backend.call.agent_config import AgentConfig
+from backend.call.playback import Piece, PieceState
+
+Speaker = Literal["caller", "agent", "tool", "note"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One thing said or noted. For the agent the text is that of `piece`, as far as heard."""
+
+    speaker: Speaker
+    text: str
+    at: float
+    piece: Piece | None = None
+    tool: dict[str, Any] = field(default_factory=dict)
+    """For a tool: its call id, name, arguments."""
+
+    def heard_text(self) -> str:
+        """The text as the caller heard it; for pieces still under way, the whole text."""
+        if self.piece is None or self.piece.state in (PieceState.HEARD, PieceState.SENDING, PieceState.SENT):
+            return self.text
+        if self.piece.state == PieceState.CLEARED:
+            words = self.text.split()
+            return " ".join(words[: int(len(words) * self.piece.heard_fraction)])
+        return ""
+
+
+class History:
+    """All entries of one call."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def caller_said(self, text: str, now: float) -> None:
+        self.entries.append(Entry("caller", text, now))
+
+    def agent_asked_to_say(self, piece: Piece, now: float) -> None:
+        self.entries.append(Entry("agent", piece.text, now, piece=piece))
+
+    def tool_used(self, tool_call_id: str, name: str, arguments: dict[str, Any], result: str, now: float) -> None:
+        self.entries.append(Entry("tool", result, now, tool={"id": tool_call_id, "name": name, "arguments": arguments}))
+
+    def note(self, text: str, now: float) -> None:
+        """Something only the model needs to know."""
+        self.entries.append(Entry("note", text, now))
+
+    def messages(self, agent: AgentConfig) -> tuple[dict[str, Any], ...]:
+        """The conversation in the chat-completions form, adjacent agent sentences joined."""
+        messages: list[dict[str, Any]] = [{"role": "system", "content": agent.instructions}]
+        for entry in self.entries:
+            match entry.speaker:
+                case "caller":
+                    messages.append({"role": "user", "content": entry.text})
+                case "note":
+                    messages.append({"role": "system", "content": entry.text})
+                case "agent":
+                    self._append_agent_text(messages, entry.heard_text())
+                case "tool":
+                    self._append_tool(messages, entry)
+        return tuple(messages)
+
+    @staticmethod
+    def _append_agent_text(messages: list[dict[str, Any]], text: str) -> None:
+        if not text:
+            return
+        last = messages[-1]
+        if last["role"] == "assistant" and "tool_calls" not in last:
+            last["content"] += " " + text
+        else:
+            messages.append({"role": "assistant", "content": text})
+
+    @staticmethod
+    def _append_tool(messages: list[dict[str, Any]], entry: Entry) -> None:
+        function = {"name": entry.tool["name"], "arguments": json.dumps(entry.tool["arguments"])}
+        call = {"id": entry.tool["id"], "type": "function", "function": function}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": entry.tool["id"], "content": entry.text})

@@ -1,0 +1,208 @@
+"""What was said and what of it was heard: the playback ledger of the owner.
+
+Decides: when a piece of agent speech counts as heard, cleared or failed, and until when the agent counts as speaking.
+Does not decide: what to say, or what follows from silence. `conversation.py` runs it; the twin that all workers share is
+`store/playbacks.py`.
+
+Each piece has an id, a rising `number` and a `generation`; a barge-in raises the generation, which makes everything
+older void. The carrier also returns marks of audio that it threw away, so an echo of an older generation says
+"cleared", never "heard".
+
+| state ↓ event →        | audio started | all handed over | ended (heard)     | failed | cleared | past its deadline |
+|------------------------|---------------|-----------------|-------------------|--------|---------|-------------------|
+| REQUESTED              | SENDING       | SENT            | –                 | FAILED | CLEARED | – (no_progress.py)|
+| SENDING                | –             | SENT            | HEARD             | FAILED*| CLEARED | HEARD (assumed)   |
+| SENT                   | –             | –               | HEARD             | FAILED*| CLEARED | HEARD (assumed)   |
+| HEARD, CLEARED, FAILED | –             | –               | –                 | –      | –       | –                 |
+
+* a piece that failed after some audio was handed over stays audible until that audio has played.
+An end is never a latch: a piece whose end was lost counts as heard `END_GRACE_S` after its own length, as of the moment
+when its audio must have been over.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from backend.call.commands import SpeechKind
+
+END_GRACE_S = 2.0
+"""How much later than its audio a piece's end may be reported before we stop waiting for it."""
+SLOWEST_SPEECH_S_PER_CHARACTER = 0.15
+"""Bounds a piece whose length is not known yet: about half the slowest natural pace."""
+
+
+class PieceState(enum.Enum):
+    REQUESTED = "requested"
+    SENDING = "sending"
+    SENT = "sent"
+    HEARD = "heard"
+    CLEARED = "cleared"
+    FAILED = "failed"
+
+
+_AUDIBLE = (PieceState.SENDING, PieceState.SENT)
+_OPEN = (PieceState.REQUESTED, *_AUDIBLE)
+
+
+@dataclass(slots=True)
+class Piece:
+    """One piece of agent speech. Instants are monotonic seconds; `duration_s` is None until all of it is handed over."""
+
+    playback_id: str
+    generation: int
+    number: int
+    kind: SpeechKind
+    text: str
+    asked_at: float
+    attempt: int = 1
+    """Which way of saying it this is: 1 the voice, 2 the fallback voice, 3 the carrier's own voice."""
+    state: PieceState = PieceState.REQUESTED
+    starts_at: float = 0.0
+    duration_s: float | None = None
+    ended_at: float = 0.0
+    heard_fraction: float = 0.0
+    """How much of it was heard, 0 to 1, once it is over."""
+
+    @property
+    def playing_until(self) -> float:
+        """When its audio is over at the caller's ear, as far as is known."""
+        if self.duration_s is not None:
+            return self.starts_at + self.duration_s
+        return self.starts_at + 1.0 + len(self.text) * SLOWEST_SPEECH_S_PER_CHARACTER
+
+
+class Ledger:
+    """All pieces of one call, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.pieces: list[Piece] = []
+        self.heard_until = 0.0
+        """When agent audio was last heard to end; 0 before the first."""
+
+    # --- asking ---
+
+    def ask(self, kind: SpeechKind, text: str, now: float, attempt: int = 1) -> Piece:
+        """A new piece, queued behind the others."""
+        number = len(self.pieces) + 1
+        piece = Piece(f"{self.generation}-{number}", self.generation, number, kind, text, now, attempt)
+        self.pieces.append(piece)
+        return piece
+
+    # --- what happened to a piece ---
+
+    def started(self, playback_id: str, now: float) -> Piece | None:
+        """Its first audio is on its way. Plays after whatever is still playing."""
+        piece = self._open(playback_id)
+        if piece is None or piece.state != PieceState.REQUESTED:
+            return None
+        piece.state = PieceState.SENDING
+        piece.starts_at = max(now, self._playing_until(before=piece.number))
+        return piece
+
+    def played_from(self, playback_id: str, now: float) -> None:
+        """The carrier says that it plays the piece from now on."""
+        piece = self._open(playback_id)
+        if piece is not None and piece.state in _AUDIBLE:
+            piece.starts_at = now
+
+    def handed_over(self, playback_id: str, duration_s: float, now: float) -> None:
+        """All its audio is sent: its length is known now."""
+        piece = self._open(playback_id)
+        if piece is None:
+            return
+        if piece.state == PieceState.REQUESTED:
+            piece.starts_at = max(now, self._playing_until(before=piece.number))
+        piece.state = PieceState.SENT
+        piece.duration_s = duration_s
+
+    def ended(self, playback_id: str, now: float) -> list[Piece]:
+        """It was heard to its end; so were the ones before it, whose own reports may be lost. Returns those newly heard."""
+        piece = self._open(playback_id)
+        if piece is None or piece.state == PieceState.REQUESTED:
+            return []
+        over = [other for other in self.audible() if other.number <= piece.number]
+        for other in over:
+            self._close(other, PieceState.HEARD, now, 1.0)
+        return over
+
+    def ended_up_to(self, generation: int, number: int, now: float) -> list[Piece]:
+        """Everything of `generation` up to `number` was heard (the flag of another worker). An old flag changes nothing."""
+        if generation != self.generation:
+            return []
+        over = [piece for piece in self.audible() if piece.number <= number]
+        for piece in over:
+            self._close(piece, PieceState.HEARD, now, 1.0)
+        return over
+
+    def failed(self, playback_id: str, sent_s: float, now: float) -> Piece | None:
+        """No more audio will come. Returns the piece if nothing of it was handed over, for another try."""
+        piece = self._open(playback_id)
+        if piece is None:
+            return None
+        if sent_s > 0:
+            self.handed_over(playback_id, sent_s, now)
+            return None
+        self._close(piece, PieceState.FAILED, now, 0.0)
+        return piece
+
+    def clear(self, now: float) -> list[Piece]:
+        """The caller must hear nothing more: raise the generation. Returns what was cut, with its heard fraction."""
+        self.generation += 1
+        cut = [piece for piece in self.pieces if piece.state in _OPEN]
+        for piece in cut:
+            played_s = now - piece.starts_at if piece.state in _AUDIBLE else 0.0
+            whole_s = piece.playing_until - piece.starts_at
+            fraction = min(1.0, max(0.0, played_s / whole_s)) if whole_s > 0 else 0.0
+            self._close(piece, PieceState.CLEARED, now, fraction, was_heard=fraction > 0)
+        return cut
+
+    def expire(self, now: float) -> list[Piece]:
+        """Stop waiting for ends that are overdue. Returns the pieces that now count as heard."""
+        over = [piece for piece in self.audible() if now >= piece.playing_until + END_GRACE_S]
+        for piece in over:
+            self._close(piece, PieceState.HEARD, piece.playing_until, 1.0)
+        return over
+
+    # --- what follows ---
+
+    def deadline(self) -> float | None:
+        """When the next piece must be over at the latest."""
+        return min((piece.playing_until + END_GRACE_S for piece in self.audible()), default=None)
+
+    def audible(self) -> list[Piece]:
+        """Pieces of which audio is playing or on its way."""
+        return [piece for piece in self._recent() if piece.state in _AUDIBLE]
+
+    def requested(self) -> list[Piece]:
+        """Pieces of which no audio has come yet."""
+        return [piece for piece in self._recent() if piece.state == PieceState.REQUESTED]
+
+    def is_quiet(self) -> bool:
+        """Nothing is playing, nothing is on its way."""
+        return not any(piece.state in _OPEN for piece in self._recent())
+
+    def find(self, playback_id: str) -> Piece | None:
+        return next((piece for piece in reversed(self.pieces) if piece.playback_id == playback_id), None)
+
+    def _recent(self) -> list[Piece]:
+        # Open pieces are always among the latest: a turn has few, and a barge-in closes all.
+        return self.pieces[-64:]
+
+    def _open(self, playback_id: str) -> Piece | None:
+        piece = self.find(playback_id)
+        if piece is None or piece.generation != self.generation or piece.state not in _OPEN:
+            return None
+        return piece
+
+    def _playing_until(self, before: int) -> float:
+        return max((piece.playing_until for piece in self.audible() if piece.number < before), default=0.0)
+
+    def _close(
+        self, piece: Piece, state: PieceState, at: float, fraction: float, was_heard: bool | None = None
+    ) -> None:
+        piece.state = state
+        piece.ended_at = at
+        piece.heard_fraction = fraction
+        if was_heard if was_heard is not None else state == PieceState.HEARD:
+            self.heard_until = max(self.heard_until, at)
