@@ -1,0 +1,49 @@
+"""How the database refuses, one class per answer that a client needs. Under `RecordsError` in `backend/errors.py`.
+
+RecordsError
+├── UnknownRecord        no such agent, version or call
+├── StaleVersion         somebody else changed the agent in between; nothing was changed
+├── NumberTaken          another agent already answers this number; nothing was changed
+├── UnstorableText       a text that no database keeps unchanged (NUL, half a surrogate pair)
+└── RecordsUnavailable   locked, gone or full; the same request may succeed later
+"""
+
+from backend.errors import Fault, RecordsError
+
+
+class UnknownRecord(RecordsError):
+    """There is no such row."""
+
+
+class StaleVersion(RecordsError):
+    """The expected version is not the present one."""
+
+    def __init__(self, expected: int, present: int) -> None:
+        super().__init__(f"the agent was changed meanwhile: version {present} is current, {expected} was expected")
+        self.expected = expected
+        self.present = present
+
+
+class NumberTaken(RecordsError):
+    """Another agent answers this number."""
+
+    def __init__(self, number: str, index: int) -> None:
+        super().__init__("another agent already answers this number")
+        self.number = number
+        self.index = index
+        """Position in the agent's `phone_numbers`, from 0."""
+
+
+class UnstorableText(RecordsError):
+    """`where` is the path of the text inside what was to be stored."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where}: holds a NUL character or half a surrogate pair, which cannot be stored")
+        self.where = where
+
+
+class RecordsUnavailable(RecordsError):
+    """The database did not take the work now."""
+
+    retryable = True
+    whose_fault: Fault = "ours"

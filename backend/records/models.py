@@ -1,0 +1,133 @@
+"""The tables. Instants are wall-clock seconds since 1970 UTC, as the clocks give them: no time zone can be misread.
+
+| table          | holds                                                       | goes away with |
+|----------------|-------------------------------------------------------------|----------------|
+| agents         | one row per agent, its present version                      | never: `deleted_at` is set |
+| agent_versions | every version ever saved, whole                             | never          |
+| agent_numbers  | which agent answers a number; one agent per number          | its agent      |
+| calls          | one row per leg                                             | `Calls.delete` |
+| turns          | what was said, as far as it was heard                       | its call       |
+| call_latencies | per turn, seconds since the caller's end of speech          | its call       |
+| call_events    | the compact timeline                                        | its call       |
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID_LENGTH = 64
+CALL_ID_LENGTH = 255
+
+Seconds = Float(53)
+
+
+class Base(DeclarativeBase):
+    """Named constraints, so that a later migration can name what it changes."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class AgentRow(Base):
+    """An agent. What it is stands in its present version."""
+
+    __tablename__ = "agents"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[float] = mapped_column(Seconds)
+    updated_at: Mapped[float] = mapped_column(Seconds)
+    deleted_at: Mapped[float | None] = mapped_column(Seconds)
+
+
+class AgentVersionRow(Base):
+    """One saved version. Never changed."""
+
+    __tablename__ = "agent_versions"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Seconds)
+
+
+class AgentNumberRow(Base):
+    """Who answers a number: the primary key is what makes it one agent only."""
+
+    __tablename__ = "agent_numbers"
+
+    number: Mapped[str] = mapped_column(String(16), primary_key=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), index=True)
+
+
+class CallRow(Base):
+    """A leg. `ended_at` is set once, by the finish."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        # The list's order, and the list of one agent.
+        Index(None, "started_at", "call_control_id"),
+        Index(None, "agent_id", "started_at"),
+    )
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    direction: Mapped[str] = mapped_column(String(16))
+    agent_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    agent_version: Mapped[int] = mapped_column(Integer)
+    from_number: Mapped[str] = mapped_column(String(64))
+    to_number: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[float] = mapped_column(Seconds)
+    answered_at: Mapped[float | None] = mapped_column(Seconds)
+    ended_at: Mapped[float | None] = mapped_column(Seconds)
+    outcome: Mapped[str] = mapped_column(String(64), default="")
+    who_hung_up: Mapped[str] = mapped_column(String(16), default="")
+    hangup_cause: Mapped[str] = mapped_column(String(64), default="")
+    check_ins: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class TurnRow(Base):
+    """One line of the transcript."""
+
+    __tablename__ = "turns"
+    __table_args__ = (ForeignKeyConstraint(["call_control_id"], ["calls.call_control_id"], ondelete="CASCADE"),)
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    speaker: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[float] = mapped_column(Seconds)
+    heard: Mapped[str] = mapped_column(String(16))
+
+
+class LatencyRow(Base):
+    """How fast one turn was answered. NULL where that step did not happen."""
+
+    __tablename__ = "call_latencies"
+    __table_args__ = (ForeignKeyConstraint(["call_control_id"], ["calls.call_control_id"], ondelete="CASCADE"),)
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    turn_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    end_of_turn_s: Mapped[float | None] = mapped_column(Seconds)
+    first_sentence_s: Mapped[float | None] = mapped_column(Seconds)
+    first_audio_s: Mapped[float | None] = mapped_column(Seconds)
+
+
+class CallEventRow(Base):
+    """One entry of the timeline."""
+
+    __tablename__ = "call_events"
+    __table_args__ = (ForeignKeyConstraint(["call_control_id"], ["calls.call_control_id"], ondelete="CASCADE"),)
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[float] = mapped_column(Seconds)
+    name: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

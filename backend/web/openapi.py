@@ -1,0 +1,68 @@
+"""The Flask application before anything is registered on it: our errors, our limits, and the OpenAPI document at
+/openapi.json, generated from the models and signatures of the views."""
+
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from backend import __name__ as package
+from backend.web import auth, bodies, errors
+
+API_VERSION = "1"
+BEARER = "api_key"
+
+SECURITY: list[dict[str, list[Any]]] = [{BEARER: []}]
+"""For blueprints under /api."""
+
+CLOSED: dict[str | int, Any] = {401: errors.ErrorAnswer, 500: errors.ErrorAnswer, 503: errors.ErrorAnswer}
+"""What every address under /api may answer."""
+
+WITH_BODY: dict[str | int, Any] = {status: errors.ErrorAnswer for status in (400, 413, 415, 422)}
+"""And what one that takes JSON may answer besides."""
+
+
+class OffhookApp(OpenAPI):
+    """flask-openapi3 documents a 422 for every address, whether or not it can happen; we document what does happen."""
+
+    def generate_spec_json(self) -> None:
+        declared = {
+            id(operation): set(operation.responses or ())
+            for item in self.paths.values()
+            for operation in (item.get, item.post, item.put, item.patch, item.delete)
+            if operation is not None
+        }
+        super().generate_spec_json()  # type: ignore[no-untyped-call]
+        for rule, item in self.paths.items():
+            for method in ("get", "post", "put", "patch", "delete"):
+                operation = getattr(item, method)
+                if operation is not None and "422" not in declared[id(operation)]:
+                    self.spec_json["paths"][rule][method]["responses"].pop("422", None)
+
+
+def new_app() -> OffhookApp:
+    """An app without addresses. `backend/app.py` adds them and the services."""
+    app = OffhookApp(
+        package,
+        info=Info(title="Offhook", version=API_VERSION, description="An AI phone agent that you host yourself."),
+        security_schemes={BEARER: {"type": "http", "scheme": "bearer"}},
+        validation_error_model=errors.ErrorAnswer,
+        validation_error_callback=errors.invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.add_url_rule("/openapi.json", "openapi_document", lambda: app.api_doc, methods=["GET"])
+    errors.install(app)
+    auth.install(app)
+    bodies.install(app)
+    return app
+
+
+def register_api(app: OffhookApp) -> None:
+    """All the blueprints of this package that need nothing but the services."""
+    from backend.web import api_agents, api_calls, health, metrics_page
+
+    for blueprint in (api_agents.blueprint, api_calls.blueprint, health.blueprint, metrics_page.blueprint):
+        assert isinstance(blueprint, APIBlueprint)
+        app.register_api(blueprint)
