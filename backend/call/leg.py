@@ -59,6 +59,7 @@ class LegState:
     agent_id: str = ""
     agent_version: int = 0
     stream_attempts: int = 0
+    was_answered: bool = False
     started_at: float = 0.0
     """Wall-clock seconds, for records and the sweeper only."""
     hangup_cause: str = ""
@@ -93,10 +94,15 @@ def handle(state: LegState, event: Event, now_wall: float) -> tuple[LegState, li
             late = replace(state, direction=event.direction, from_number=event.from_number, to_number=event.to_number)
             return late, []
         case CallAnswered() if state.phase < LegPhase.ANSWERED:
-            answered = replace(state, phase=LegPhase.ANSWERED, started_at=state.started_at or now_wall)
+            answered = replace(
+                state, phase=LegPhase.ANSWERED, was_answered=True, started_at=state.started_at or now_wall
+            )
             return _ask_for_stream(answered)
         case StreamingStarted() if state.phase < LegPhase.STREAMING:
-            return replace(state, phase=LegPhase.STREAMING, started_at=state.started_at or now_wall), []
+            streaming = replace(
+                state, phase=LegPhase.STREAMING, was_answered=True, started_at=state.started_at or now_wall
+            )
+            return streaming, []
         case StreamingStopped() if state.phase == LegPhase.ANSWERED:
             return _ask_for_stream(state)
         case CallHungUp():

@@ -5,10 +5,12 @@ What comes in: `parse_webhook` turns a verified body into a `Webhook`; a media s
 The vendor's words stop at the vendor's folder. Every command carries a `command_id`, so that repeating it is harmless.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backend.call.events import Event
+from backend.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,32 @@ class MediaListener(Protocol):
     def on_stopped(self, reason: str) -> None:
         """The socket is gone or the stream has ended. The leg may live on."""
         ...
+
+
+class OpenMediaStream(MediaStream, Protocol):
+    """A media stream whose socket has just been accepted."""
+
+    def pump(self, listener: MediaListener) -> None:
+        """Report to `listener` until the stream has ended; `on_stopped` comes exactly once, last."""
+        ...
+
+
+class CarrierInbound(Protocol):
+    """How this carrier's requests are told from forgeries and read. Pure but for the socket handed in."""
+
+    name: str
+    """Stands in the path of its webhooks."""
+
+    def verify(self, raw_body: bytes, headers: Mapping[str, str], now_wall: float) -> None:
+        """Raises BadSignature unless the carrier sent it, recently."""
+        ...
+
+    def parse_webhook(self, raw_body: bytes) -> Webhook:
+        """Raises MalformedMessage."""
+        ...
+
+    def stream_token(self, headers: Mapping[str, str]) -> str:
+        """The secret that the opening media socket shows, "" if none."""
+        ...
+
+    def open_stream(self, socket: Any, clock: Clock, call_control_id: str) -> OpenMediaStream: ...

@@ -1,0 +1,57 @@
+# Two prerequisites: Python 3.11 and make. Everything else is installed into .venv by the first target that needs it.
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(VENV)/bin/pip --disable-pip-version-check
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+
+.PHONY: help demo up test lint types bench diagrams proto clean
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+demo: $(RUNTIME) ## one real-time call against the real stack: timeline, recording, verdict
+	@$(PY) -m backend demo
+
+up: $(RUNTIME)   ## the same stack, staying up until Ctrl-C
+	@$(PY) -m backend up
+
+test: $(DEV)     ## the whole suite, fast tests first
+	@$(PY) -m pytest
+
+lint: $(DEV)     ## style
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+types: $(DEV)    ## static types
+	@$(VENV)/bin/mypy
+
+bench: $(DEV)    ## every figure of the README, measured on this machine
+	@$(PY) -m tests.bench
+
+diagrams: $(DEV) ## the state pictures of docs/, drawn from the tables in the code
+	@$(PY) -m tests.diagrams
+
+proto: $(DEV)    ## regenerate the voice protocol
+	@$(PY) -m backend.workers.tts.proto.generate
+
+clean:           ## forget everything that was installed or run here
+	rm -rf $(VENV) .venv-bench .run .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; say where it is with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt requirements-nodeps.txt | $(VENV)/bin/python
+	@echo "==> installing what the stack needs (about 250 MB, a minute or two, once)"
+	@$(PIP) install --progress-bar on -r requirements.txt
+	@$(PIP) install --no-deps -r requirements-nodeps.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@echo "==> installing what the tests need"
+	@$(PIP) install --progress-bar on -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,144 @@
+"""The wiring, to be read as a table of contents; no logic.
+
+`create_app()` runs in gunicorn's master, before the fork: it reads the settings and registers addresses. `start_worker(app)`
+runs in each worker after the fork: it makes everything that holds a connection, a channel or a greenlet.
+"""
+
+import os
+from functools import partial
+
+from flask import Flask, Response, current_app
+
+from backend import logs
+from backend.carrier.telnyx.client import TelnyxClient, TelnyxOptions
+from backend.carrier.telnyx.inbound import TelnyxInbound
+from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
+from backend.clock import SystemClock
+from backend.engines.llm_openai import OpenAiLlm
+from backend.engines.tts_grpc import GrpcTts, prepare_gevent
+from backend.engines.vad import make_vad
+from backend.records.agents import Agents
+from backend.records.calls import Calls
+from backend.records.database import Database
+from backend.session.services import CallServices
+from backend.settings import Settings, load_settings, require_for_web
+from backend.store.dial_limits import DialLimits
+from backend.store.stores import Stores, redis_stores
+from backend.web import audio, call_id, dialling, openapi, services
+from backend.web import worker as workers
+from backend.web.api_key import read_or_make_api_key
+from backend.web.media import media_blueprint
+from backend.web.webhooks import webhooks_blueprint
+
+SETTINGS = "offhook_settings"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application without anything that must not cross a fork."""
+    settings = settings or load_settings(os.environ)
+    require_for_web(settings)
+    app = openapi.new_app()
+    app.extensions[SETTINGS] = settings
+    inbound = TelnyxInbound(settings.telnyx_public_key)
+    app.register_blueprint(webhooks_blueprint(inbound))
+    app.register_blueprint(media_blueprint(inbound))
+    app.register_blueprint(audio.blueprint)
+    openapi.register_api(app)
+    app.after_request(_name_worker)
+    return app
+
+
+def start_worker(app: Flask) -> workers.Worker:
+    """Everything of one worker process. Call after the fork, in a patched process."""
+    settings: Settings = app.extensions[SETTINGS]
+    worker_id = workers.new_worker_id(os.getpid())
+    logs.configure(settings.log_level, worker=worker_id, secrets=settings.secret_values())
+    prepare_gevent()
+    call_services = make_call_services(settings, worker_id)
+    worker = workers.Worker(
+        call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency
+    )
+    workers.install(app, worker)
+    services.install(app, _web_services(settings, call_services))
+    worker.start()
+    return worker
+
+
+def make_call_services(settings: Settings, worker_id: str) -> CallServices:
+    """What calls work with; also for the sweeper."""
+    clock = SystemClock()
+    database = Database(settings.records_url)
+    llm = OpenAiLlm(
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        model=settings.openai_model,
+    )
+    llm.warm_up()
+    public_url = settings.public_base_url.rstrip("/")
+    media_base = public_url.replace("http", "ws", 1)
+    return CallServices(
+        worker_id=worker_id,
+        clock=clock,
+        carrier=make_carrier(settings),
+        stores=redis_stores(settings.redis_url, clock),
+        agents=Agents(database, clock),
+        calls=Calls(database),
+        tts=GrpcTts(settings.tts_address or f"{settings.tts_host}:{settings.tts_port}"),
+        llm=llm,
+        vad=make_vad(settings.vad),
+        may_barge_in=settings.enable_barge_in,
+        max_calls=settings.max_calls_per_worker,
+        media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
+        audio_url=lambda *piece: public_url + audio_path(*piece),
+    )
+
+
+def make_carrier(settings: Settings) -> TelnyxClient:
+    """The carrier's REST client, warmed up so that no call pays for its lazy imports."""
+    options = TelnyxOptions(
+        stream_codec=settings.telnyx_stream_codec,
+        stream_target_legs=settings.telnyx_stream_target_legs,
+        transcription_engine=settings.telnyx_transcription_engine or TRANSCRIPTION_ENGINE,
+    )
+    carrier = TelnyxClient(
+        settings.telnyx_api_key.get_secret_value(), settings.telnyx_connection_id, settings.telnyx_base_url, options
+    )
+    carrier.warm_up()
+    return carrier
+
+
+def _web_services(settings: Settings, calls: CallServices) -> services.Services:
+    stores: Stores = calls.stores
+    database = Database(settings.records_url)
+    return services.Services(
+        settings=settings,
+        clock=calls.clock,
+        agents=calls.agents,
+        calls=calls.calls,
+        carrier=calls.carrier,
+        dial_out=partial(
+            dialling.dial_out,
+            agents=calls.agents,
+            limits=DialLimits(
+                stores.database, overall=settings.dials_per_minute, per_number=settings.dials_per_number_per_hour
+            ),
+            legs=stores.legs,
+            carrier=calls.carrier,
+            clock=calls.clock,
+            ring_timeout_s=settings.dial_ring_timeout_s,
+        ),
+        api_key=read_or_make_api_key(settings),
+        readiness={
+            "redis": lambda: stores.legs.live() and None,
+            "database": database.ping,
+            "voices": lambda: calls.tts.health() and None,
+        },
+    )
+
+
+def _name_worker(response: Response) -> Response:
+    """Which worker answered: what an engineer needs first when one of several misbehaves."""
+    worker = current_app.extensions.get(workers.EXTENSION)
+    if worker is not None:
+        response.headers["X-Worker"] = worker.worker_id
+    return response

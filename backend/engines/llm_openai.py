@@ -1,0 +1,174 @@
+"""The model behind any server that speaks the OpenAI chat-completions protocol.
+
+Keeps one connection pool per worker and gives each connection back after an answer: the SDK stops reading at
+`data: [DONE]` and would drop the connection, so the transport reads the last few bytes itself (a handshake less per
+turn). `cancel` closes the stream from another greenlet, which ends the request at the server too.
+Run by `session/thinker.py`, one greenlet per answer. Make it after the fork.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import httpx2
+import openai
+from gevent import Greenlet
+
+from backend.engines.base import AnswerRequest, TextDelta, ToolCall
+from backend.errors import EngineFailed, EngineTimedOut
+
+NAME = "openai"
+CONNECT_TIMEOUT_S = 2.0
+BETWEEN_CHUNKS_TIMEOUT_S = 8.0
+"""Longer than the no-progress clock's retry: that clock decides, this only frees the greenlet in the end."""
+DRAIN_S = 0.05
+_DONE = b"data: [DONE]"
+
+log = logging.getLogger(__name__)
+
+
+class _Cancelled(BaseException):
+    """Thrown into the greenlet that waits for the model; BaseException, so that the SDK's own retries cannot eat it."""
+
+
+class _DrainedStream(httpx2.SyncByteStream):
+    """The response's bytes; on close, what follows `[DONE]` is read so that the connection can be used again."""
+
+    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+        self._stream = stream
+        self._iterator: Iterator[bytes] | None = None
+        self._tail = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._iterator = iter(self._stream)
+        for piece in self._iterator:
+            self._tail = (self._tail + piece)[-64:]
+            yield piece
+
+    def close(self) -> None:
+        if self._iterator is not None and _DONE in self._tail:
+            try:
+                with gevent.Timeout(DRAIN_S, False):
+                    for _ in self._iterator:
+                        pass
+            except httpx2.HTTPError:
+                pass  # the connection is gone; closing is all that is left
+        self._stream.close()
+
+
+class _DrainingTransport(httpx2.HTTPTransport):
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        response.stream = _DrainedStream(response.stream)
+        return response
+
+
+class _Running:
+    """One answer under way."""
+
+    def __init__(self) -> None:
+        self.stream: Any = None
+        self.waiting: Greenlet | None = None
+        self.is_cancelled = False
+
+
+class OpenAiLlm:
+    """Implements `Llm`. `model` is used where a request names none."""
+
+    def __init__(self, *, api_key: str, base_url: str | None, model: str) -> None:
+        timeout = httpx2.Timeout(BETWEEN_CHUNKS_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        transport = _DrainingTransport(limits=httpx2.Limits(max_connections=200, max_keepalive_connections=50))
+        self._client = openai.OpenAI(
+            api_key=api_key or "none",
+            base_url=base_url or None,
+            max_retries=0,  # the conversation decides about second tries, and with which model
+            timeout=timeout,
+            http_client=httpx2.Client(transport=transport, timeout=timeout),
+        )
+        self._model = model
+        self._running: dict[str, _Running] = {}
+
+    def warm_up(self) -> None:
+        """Touch what the SDK builds lazily, so that the first caller does not wait for it."""
+        _ = self._client.chat.completions
+
+    def answer(self, request: AnswerRequest) -> Iterator[TextDelta | ToolCall]:
+        running = self._running[request.turn_id] = _Running()
+        try:
+            running.waiting = gevent.getcurrent()
+            running.stream = self._client.chat.completions.create(**self._parameters(request))
+            running.waiting = None
+            if not running.is_cancelled:
+                yield from _pieces(running.stream)
+        except _Cancelled:
+            return
+        except openai.APITimeoutError as error:
+            if not running.is_cancelled:
+                raise EngineTimedOut("the model did not answer in time", engine=NAME) from error
+        except (openai.OpenAIError, httpx2.HTTPError) as error:
+            # The class only: the message may quote what the caller said.
+            if not running.is_cancelled:
+                raise EngineFailed(f"the model failed: {type(error).__name__}", engine=NAME) from error
+        finally:
+            running.waiting = None
+            self._running.pop(request.turn_id, None)
+            if running.stream is not None:
+                running.stream.close()
+
+    def cancel(self, turn_id: str) -> None:
+        running = self._running.pop(turn_id, None)
+        if running is None or running.is_cancelled:
+            return
+        running.is_cancelled = True
+        if running.waiting is not None:
+            running.waiting.kill(_Cancelled, block=False)
+        elif running.stream is not None:
+            running.stream.close()
+
+    def _parameters(self, request: AnswerRequest) -> dict[str, Any]:
+        parameters: dict[str, Any] = {
+            "model": request.model or self._model,
+            "messages": list(request.messages),
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "stream": True,
+        }
+        if request.tools:
+            parameters["tools"] = [
+                {
+                    "type": "function",
+                    "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+                }
+                for tool in request.tools
+            ]
+        return parameters
+
+
+def _pieces(stream: Any) -> Iterator[TextDelta | ToolCall]:
+    """Text as it comes; tool calls when the answer is over, since their arguments arrive in fragments."""
+    fragments: dict[int, dict[str, str]] = {}
+    for chunk in stream:
+        if not chunk.choices:
+            continue
+        delta = chunk.choices[0].delta
+        if delta.content:
+            yield TextDelta(delta.content)
+        for call in delta.tool_calls or ():
+            tool = fragments.setdefault(call.index, {"id": "", "name": "", "arguments": ""})
+            tool["id"] = call.id or tool["id"]
+            if call.function is not None:
+                tool["name"] += call.function.name or ""
+                tool["arguments"] += call.function.arguments or ""
+    for index, tool in sorted(fragments.items()):
+        yield ToolCall(tool["id"] or f"call-{index}", tool["name"], _parse_arguments(tool["arguments"]))
+
+
+def _parse_arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return arguments if isinstance(arguments, dict) else {}

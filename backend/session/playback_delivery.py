@@ -1,0 +1,60 @@
+"""Delivery `playback`: each piece becomes a file of its own that the carrier fetches from any worker and plays.
+
+The piece is made whole first, kept in Redis under an unguessable name, and then the carrier is asked to play it. Its
+end comes as `playback.ended`, on whichever worker that reaches.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import gevent
+import structlog
+
+from backend.audio.wav import build_wav
+from backend.call.commands import Speak
+from backend.call.events import Event, SynthesisFinished, SynthesisStarted
+from backend.engines.base import AudioFrame
+from backend.errors import CarrierError
+from backend.session.ear import SAMPLE_RATE
+from backend.session.leg_commands import LegCommands
+from backend.session.services import CallServices
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class PlaybackDelivery:
+    """The way of one call's audio through files."""
+
+    def __init__(
+        self, services: CallServices, legs: LegCommands, call_control_id: str, post: Callable[[Event], None]
+    ) -> None:
+        self._services = services
+        self._leg_commands = legs
+        self._call_control_id = call_control_id
+        self._post = post
+        self._generation = 1
+        self.sent_s = 0.0
+
+    def deliver(self, command: Speak, frames: Iterator[AudioFrame]) -> None:
+        self.sent_s = 0.0
+        pcm = b"".join(frame.pcm for frame in frames)
+        if command.generation < self._generation:
+            return
+        secret = secrets.token_urlsafe(16)
+        self._services.stores.audio_clips.put(
+            self._call_control_id, command.generation, command.number, secret, build_wav(pcm, SAMPLE_RATE)
+        )
+        self._post(SynthesisStarted(command.playback_id, command.generation))
+        self._leg_commands.start_playback(command, secret)
+        self.sent_s = len(pcm) / 2 / SAMPLE_RATE
+        self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
+
+    def stop(self, generation: int) -> None:
+        self._generation = max(self._generation, generation)
+        gevent.spawn(self._stop_at_carrier, generation)
+
+    def _stop_at_carrier(self, generation: int) -> None:
+        try:
+            self._leg_commands.stop_playback(generation)
+        except CarrierError as error:
+            log.warning("stop_playback_failed", error=str(error))

@@ -1,0 +1,39 @@
+"""What a worker's calls work with, in one explicit object. Made after the fork by `backend/app.py`, handed to everyone.
+
+Holds no state of calls and decides nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backend.carrier.base import CarrierClient
+from backend.clock import Clock
+from backend.engines.base import Llm, Tts, Vad
+from backend.store.stores import Stores
+
+if TYPE_CHECKING:
+    from backend.records.agents import Agents
+    from backend.records.calls import Calls
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """One per worker."""
+
+    worker_id: str
+    clock: Clock
+    carrier: CarrierClient
+    stores: Stores
+    agents: "Agents"
+    calls: "Calls"
+    tts: Tts
+    llm: Llm
+    vad: Vad
+    may_barge_in: bool
+    max_calls: int
+    """Calls this worker holds at once."""
+    media_url: Callable[[str], str]
+    """call_control_id → address at which the carrier opens the media stream."""
+    audio_url: Callable[[str, int, int, str], str]
+    """call_control_id, generation, number, secret → address of one piece of speech."""

@@ -1,0 +1,310 @@
+"""The shell of one call: one inbox, one hand.
+
+Greenlets read the socket, run the model, pull audio, ask the carrier; they only post events. One greenlet, `run`, takes
+one event (or the timeout), hands it to `Conversation.handle` with the time, carries out each command, and asks for the
+next deadline. `handle` never yields, so nothing here needs a lock. Every event and command is logged without the
+caller's words: that log is the call's story.
+
+Decides nothing about the conversation. A bug in the core or here costs this one call: it is hung up, its trace is in
+the log, the others do not notice.
+"""
+
+import dataclasses
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import structlog
+from gevent import Greenlet
+from gevent.queue import Empty, SimpleQueue
+
+from backend.call.agent_config import AgentConfig
+from backend.call.commands import (
+    CancelPlayback,
+    Command,
+    FinishCall,
+    HangUp,
+    ReportTurn,
+    SendDtmf,
+    Speak,
+    SpeakByCarrier,
+    StartTranscription,
+    StopSpeaking,
+    StopThinking,
+    Think,
+    Transfer,
+)
+from backend.call.conversation import Conversation
+from backend.call.events import (
+    AgentDoneSpeaking,
+    CallHungUp,
+    CarrierCommandFailed,
+    Event,
+    HangUpAccepted,
+    HangUpRefused,
+    MediaStarted,
+    MediaStopped,
+    SynthesisFailed,
+    TransferFailed,
+)
+from backend.call.leg import LegState
+from backend.carrier.base import MediaStream
+from backend.errors import CallGone, CarrierError, StoreError
+from backend.metrics import (
+    CHECK_INS,
+    END_OF_TURN_SECONDS,
+    EVENTS_IGNORED,
+    FIRST_AUDIO_SECONDS,
+    FIRST_SENTENCE_SECONDS,
+)
+from backend.session.ear import Ear
+from backend.session.leg_commands import LegCommands
+from backend.session.playback_delivery import PlaybackDelivery
+from backend.session.record import CallRecorder
+from backend.session.services import CallServices
+from backend.session.speaker import Delivery, Speaker
+from backend.session.stream_delivery import StreamDelivery
+from backend.session.thinker import Thinker
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+TRACE_LENGTH = 200
+"""How many of the last events and commands are logged when a bug ends a call."""
+
+
+class Session:
+    """One call on its owner. Implements MediaListener for the socket that carries it."""
+
+    def __init__(
+        self,
+        services: CallServices,
+        call_control_id: str,
+        leg: LegState,
+        agent: AgentConfig,
+        stream: MediaStream,
+        on_over: Callable[["Session"], None],
+    ) -> None:
+        self.call_control_id = call_control_id
+        self._services = services
+        self._clock = services.clock
+        self._agent = agent
+        self._stream = stream
+        self._on_over = on_over
+        self._inbox: SimpleQueue[Event] = SimpleQueue()
+        call_key = hashlib.sha256(call_control_id.encode()).hexdigest()[:12]
+        self._conversation = Conversation(
+            agent, call_key=call_key, direction=leg.direction, may_barge_in=services.may_barge_in
+        )
+        self._leg_commands = LegCommands(services, call_control_id)
+        self._thinker = Thinker(services.llm, agent, self.post)
+        self._recorder = CallRecorder(services, call_control_id, leg)
+        self._speaker: Speaker | None = None
+        self._ear: Ear | None = None
+        self._helpers: set[Greenlet] = set()
+        self._trace: deque[str] = deque(maxlen=TRACE_LENGTH)
+        self._greenlet = gevent.spawn(self.run)
+
+    # --- what reaches the call ---
+
+    def post(self, event: Event) -> None:
+        """Hand in an event. May be called from any greenlet and from the hub."""
+        self._inbox.put(event)
+
+    def look(self) -> None:
+        """Fetch what other workers learned: the flag and the mailbox. StoreErrors are for the caller."""
+        for event in self._services.stores.mailbox.take_all(self.call_control_id):
+            self.post(event)
+        flag = self._services.stores.flags.take_agent_done_speaking(self.call_control_id)
+        if flag is not None:
+            self.post(AgentDoneSpeaking(generation=flag[0], up_to=flag[1]))
+
+    def on_started(self, encoding: str, sample_rate: int) -> None:
+        if self._ear is not None or self._conversation.is_over:
+            return
+        self._ear = Ear(self._services.vad, encoding, self._clock, self.post)
+        self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(encoding), self.post)
+        self.post(MediaStarted())
+
+    def on_audio(self, encoded: bytes) -> None:
+        if self._ear is not None:
+            self._ear.on_audio(encoded)
+
+    def on_voice_step(self) -> None:
+        """The worker's voice activity detector has made its step."""
+        if self._ear is not None:
+            self._ear.report()
+
+    def on_mark(self, name: str) -> None:
+        if self._speaker is not None:
+            self._speaker.mark_returned(name)
+
+    def on_dtmf(self, digit: str) -> None:
+        """The webhook reports the same key; one of the two is enough, and only it comes for every delivery."""
+
+    def on_stopped(self, reason: str) -> None:
+        self.post(MediaStopped(reason))
+
+    # --- the one hand ---
+
+    def run(self) -> None:
+        with structlog.contextvars.bound_contextvars(call_control_id=self.call_control_id):
+            try:
+                while not self._conversation.is_over:
+                    self._step(self._next_event())
+            except Exception as error:  # one bug costs one call: whatever it is, this call ends and is explained
+                self._fail(error)
+            finally:
+                self._release()
+
+    def _next_event(self) -> Event | None:
+        deadline = self._conversation.deadline()
+        timeout_s = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+        try:
+            return self._inbox.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def _step(self, event: Event | None) -> None:
+        now = self._clock.monotonic()
+        ignored_before = self._conversation.ignored_events
+        if event is not None:
+            self._note("event", event)
+        commands = self._conversation.handle(event, now)
+        if self._conversation.ignored_events > ignored_before:
+            EVENTS_IGNORED.count(reason="stale_or_unexpected")
+        for command in commands:
+            self._note("command", command)
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Speak():
+                if command.kind == "check_in":
+                    CHECK_INS.count()
+                if self._speaker is not None:
+                    self._speaker.say(command)
+            case StopSpeaking():
+                if self._speaker is not None:
+                    self._speaker.stop(command.generation)
+            case CancelPlayback():
+                if self._speaker is not None:
+                    self._speaker.cancel(command.playback_id)
+            case Think():
+                self._thinker.think(command)
+            case StopThinking():
+                self._thinker.stop(command.turn_id)
+            case StartTranscription():
+                self._ask_carrier(self._leg_commands.start_transcription, self._agent.language)
+            case SpeakByCarrier():
+                self._ask_carrier(self._speak_by_carrier, command)
+            case SendDtmf():
+                self._ask_carrier(self._leg_commands.send_dtmf, command)
+            case Transfer():
+                self._ask_carrier(self._transfer, command)
+            case HangUp():
+                self._ask_carrier(self._hang_up, command)
+            case ReportTurn():
+                self._report_turn(command)
+            case FinishCall():
+                self._recorder.finish(command, self._conversation, self._clock.monotonic())
+            case _:
+                raise TypeError(f"no one carries out {type(command).__name__}")
+
+    # --- the carrier, each command in a greenlet of its own ---
+
+    def _ask_carrier(self, ask: Callable[..., None], *arguments: Any) -> None:
+        greenlet = gevent.spawn(self._ask_and_report, ask, *arguments)
+        self._helpers.add(greenlet)
+        greenlet.link(self._helpers.discard)
+
+    def _ask_and_report(self, ask: Callable[..., None], *arguments: Any) -> None:
+        with structlog.contextvars.bound_contextvars(call_control_id=self.call_control_id):
+            try:
+                ask(*arguments)
+            except CallGone:
+                self.post(CallHungUp(cause="already_ended"))
+            except (CarrierError, StoreError) as error:
+                log.warning("command_failed", command=ask.__name__, error=str(error))
+                self.post(CarrierCommandFailed(ask.__name__, getattr(error, "code", "")))
+
+    def _hang_up(self, command: HangUp) -> None:
+        try:
+            self._leg_commands.hang_up(command)
+        except CallGone:
+            self.post(CallHungUp(cause="already_ended"))
+        except CarrierError as error:
+            log.warning("hang_up_refused", attempt=command.attempt, error=str(error))
+            self.post(HangUpRefused())
+        else:
+            self.post(HangUpAccepted())
+
+    def _transfer(self, command: Transfer) -> None:
+        try:
+            self._leg_commands.transfer(command)
+        except CallGone:
+            raise
+        except CarrierError as error:
+            log.warning("transfer_failed", error=str(error))
+            self.post(TransferFailed(command.name))
+
+    def _speak_by_carrier(self, command: SpeakByCarrier) -> None:
+        try:
+            self._leg_commands.speak(command, self._agent.language)
+        except CallGone:
+            raise
+        except CarrierError as error:
+            log.warning("carrier_voice_failed", error=str(error))
+            self.post(SynthesisFailed(command.playback_id, command.generation, "carrier_voice"))
+
+    # --- around ---
+
+    def _delivery(self, encoding: str) -> Delivery:
+        if self._agent.audio_delivery == "playback":
+            return PlaybackDelivery(self._services, self._leg_commands, self.call_control_id, self.post)
+        return StreamDelivery(self._stream, encoding, self._clock, self.post)
+
+    def _report_turn(self, command: ReportTurn) -> None:
+        self._recorder.turn_measured(command)
+        for histogram, value in (
+            (END_OF_TURN_SECONDS, command.end_of_turn_s),
+            (FIRST_SENTENCE_SECONDS, command.first_sentence_s),
+            (FIRST_AUDIO_SECONDS, command.first_audio_s),
+        ):
+            if value is not None:
+                histogram.observe(value)
+        log.info("turn_measured", **dataclasses.asdict(command))
+
+    def _note(self, kind: str, thing: Event | Command) -> None:
+        """One log line, with the words and numbers left out; the record's timeline gets the same."""
+        fields = {
+            name: value
+            for name in thing.__slots__
+            if isinstance(value := getattr(thing, name), int | float | bool | str) and name not in _PRIVATE_FIELDS
+        }
+        name = type(thing).__name__
+        self._trace.append(f"{kind} {name} {fields}")
+        self._recorder.note(name, fields, self._clock.wall())
+        log.info(f"call_{kind}", name=name, **{f"{key}_": value for key, value in fields.items()})
+
+    def _fail(self, error: Exception) -> None:
+        log.exception("call_failed_by_a_bug", trace=list(self._trace), error=type(error).__name__)
+        self._ask_carrier(self._hang_up, HangUp(attempt=1))
+        self._recorder.finish(
+            FinishCall("failed", "agent", "internal_error"), self._conversation, self._clock.monotonic()
+        )
+
+    def _release(self) -> None:
+        """Give everything back, whatever way the call ended."""
+        self._thinker.close()
+        if self._speaker is not None:
+            self._speaker.close()
+        if self._ear is not None:
+            self._ear.close()
+        self._stream.close()
+        self._on_over(self)
+
+
+_PRIVATE_FIELDS = frozenset({"text", "digit", "digits", "number", "from_number", "to_number", "messages", "arguments"})
+"""Fields that hold what somebody said or dialled: never in a log."""

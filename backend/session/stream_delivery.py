@@ -1,0 +1,69 @@
+"""Delivery `stream`: frames on the media stream, paced, a mark behind each piece that tells when it was heard.
+
+The carrier queues what it gets and plays it in real time; at most `AHEAD_S` is sent ahead. Between two pieces that
+follow each other without a pause there is a short breath, because the voice's own silence was trimmed.
+"""
+
+from collections.abc import Callable, Iterator
+
+import gevent
+
+from backend.audio.pacing import Pacer
+from backend.call.commands import Speak
+from backend.call.events import Event, SynthesisFinished, SynthesisStarted
+from backend.carrier.base import MediaStream
+from backend.clock import Clock
+from backend.engines.base import AudioFrame
+from backend.session.ear import ENCODERS, SAMPLE_RATE
+
+AHEAD_S = 1.0
+BREATH_S = 0.15
+
+
+class StreamDelivery:
+    """The way of one call's audio over its media stream."""
+
+    def __init__(self, stream: MediaStream, encoding: str, clock: Clock, post: Callable[[Event], None]) -> None:
+        self._stream = stream
+        self._encode = ENCODERS[encoding]
+        self._clock = clock
+        self._post = post
+        self._pacer = Pacer(AHEAD_S)
+        self._generation = 1
+        self._breath = self._encode(bytes(2 * int(SAMPLE_RATE * BREATH_S)))
+        self.sent_s = 0.0
+
+    def deliver(self, command: Speak, frames: Iterator[AudioFrame]) -> None:
+        self.sent_s = 0.0
+        for frame in frames:
+            if command.generation < self._generation:
+                return
+            if self.sent_s == 0.0:
+                self._begin(command)
+            self._send(frame)
+        if self.sent_s == 0.0:
+            self._begin(command)  # nothing audible in it: over as soon as it began
+        self._stream.send_mark(command.playback_id)
+        self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
+
+    def stop(self, generation: int) -> None:
+        self._generation = max(self._generation, generation)
+        self._pacer.cleared()
+        self._stream.clear()
+
+    def _begin(self, command: Speak) -> None:
+        now = self._clock.monotonic()
+        if self._pacer.playing_until(now) > now:
+            self._stream.send_audio(self._breath)
+            self._pacer.sent(BREATH_S, now)
+        self._post(SynthesisStarted(command.playback_id, command.generation))
+
+    def _send(self, frame: AudioFrame) -> None:
+        duration_s = len(frame.pcm) / 2 / frame.sample_rate
+        now = self._clock.monotonic()
+        wait_s = self._pacer.next_at(now, duration_s) - now
+        if wait_s > 0:
+            gevent.sleep(wait_s)
+        self._stream.send_audio(self._encode(frame.pcm))
+        self._pacer.sent(duration_s, self._clock.monotonic())
+        self.sent_s += duration_s

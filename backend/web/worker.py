@@ -1,0 +1,100 @@
+"""What one web worker runs, found again in every request: its services, its calls, its clockwork.
+
+Made after the fork (`start`), because connections, channels and greenlets must not be shared between processes. Decides
+one thing: how the worker stops. No new calls from the signal on; running ones may finish until `drain_s` have passed;
+what is left then apologises and hangs up.
+"""
+
+import secrets
+import socket
+from collections.abc import Callable
+from typing import cast
+
+import gevent
+import structlog
+from flask import Flask, current_app
+
+from backend.call.events import DrainRequested
+from backend.errors import BackendError
+from backend.session.call_setup import CallSetup
+from backend.session.registry import Registry
+from backend.session.services import CallServices
+from backend.session.session import Session
+from backend.session.webhook_router import WebhookRouter
+from backend.store.listener import Listener
+from backend.transports.ticker import Ticker
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+EXTENSION = "offhook_worker"
+GOODBYE_S = 8.0
+"""How long before the end of draining the remaining calls are told to end."""
+
+
+def new_worker_id(pid: int) -> str:
+    """Names a worker process over all hosts and restarts."""
+    return f"{socket.gethostname()}-{pid}-{secrets.token_hex(3)}"
+
+
+class Worker:
+    """One per process."""
+
+    def __init__(self, services: CallServices, *, max_live_calls: int) -> None:
+        self.services = services
+        self.worker_id = services.worker_id
+        self.registry = Registry(services)
+        self.setup = CallSetup(services, max_live_calls)
+        self.router = WebhookRouter(services, self.registry, self.setup)
+        self.is_draining = False
+        self._ticker = Ticker(services.clock)
+        self._listener = Listener(
+            services.stores.database, services.worker_id, self.registry.wake, self.registry.look_at_all
+        )
+
+    def start(self) -> None:
+        """Begin to listen and to tick."""
+        self._ticker.start()
+        self._ticker.add(lambda now: self.registry.voice_step())
+        self._listener.start()
+        self.registry.start()
+
+    def session_over(self, session: Session) -> None:
+        """A session has released everything: let go of its call."""
+        self.registry.remove(session)
+        gevent.spawn(self._release_owner, session.call_control_id)
+
+    def drain(self, drain_s: float) -> None:
+        """Take nothing new; return when no call is left, after at most `drain_s` seconds."""
+        self.is_draining = True
+        log.info("draining", calls=len(self.registry))
+        self._wait_until_empty(max(0.0, drain_s - GOODBYE_S))
+        self.registry.post_all(DrainRequested(within_s=GOODBYE_S))
+        self._wait_until_empty(min(drain_s, GOODBYE_S))
+
+    def stop(self) -> None:
+        self.registry.stop()
+        self._ticker.stop()
+        self._listener.stop(timeout_s=0.1)
+
+    def _wait_until_empty(self, at_most_s: float) -> None:
+        with gevent.Timeout(at_most_s, False):
+            while len(self.registry):
+                gevent.sleep(0.05)
+
+    def _release_owner(self, call_control_id: str) -> None:
+        try:
+            self.services.stores.owners.release(call_control_id, self.worker_id)
+        except BackendError as error:
+            log.warning("owner_not_released", call_control_id=call_control_id, error=str(error))
+
+
+def install(app: Flask, worker_of_app: Worker) -> None:
+    app.extensions[EXTENSION] = worker_of_app
+
+
+def worker() -> Worker:
+    """The worker that handles the present request."""
+    return cast(Worker, current_app.extensions[EXTENSION])
+
+
+Readiness = Callable[[], None]

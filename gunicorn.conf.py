@@ -1,0 +1,59 @@
+"""gunicorn's settings. The first line patches the standard library, before anything else is imported.
+
+Master: reads the settings, prepares data folder, database and API key, loads the application once (workers share its
+memory). Worker: makes its connections after the fork (`backend.app.start_worker`). No `max_requests` (it would end
+calls), no `reuse_port` (it would send webhooks to a busy worker), no control socket.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402  after patching, on purpose
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+
+from backend.errors import BackendError  # noqa: E402
+from backend.settings import load_settings  # noqa: E402
+
+try:
+    _settings = load_settings(os.environ)
+except BackendError as error:
+    sys.exit(str(error))
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_settings.metrics_dir)
+
+from backend import logs, metrics  # noqa: E402  metrics looks at the environment when it is imported
+
+logs.configure(_settings.log_level, worker="master", secrets=_settings.secret_values())
+
+wsgi_app = "backend.app:create_app()"
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.web_concurrency
+worker_class = "backend.web.gunicorn_worker.OffhookWorker"
+worker_connections = 2000
+preload_app = True
+timeout = 30
+graceful_timeout = _settings.graceful_timeout_s + 5
+keepalive = 75
+control_socket_disable = True
+accesslog = None
+logger_class = "gunicorn.glogging.Logger"
+
+
+def on_starting(server):  # type: ignore[no-untyped-def]
+    """Once, in the master: everything that several workers must not race for."""
+    # In a process of its own: what it opens (connections, threads) must not be inherited by the workers.
+    done = subprocess.run([sys.executable, "-m", "backend.web.prepare"], check=False)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    metrics.clear_directory(_settings.metrics_dir)
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]
+    """In each worker, after the fork."""
+    worker.start_offhook()
+
+
+def child_exit(server, worker):  # type: ignore[no-untyped-def]
+    """In the master, when a worker has gone, however it went."""
+    metrics.worker_gone(worker.pid, _settings.metrics_dir)
