@@ -189,7 +189,7 @@ class Commands:
             to_number=str(body["to"]),
             call_session_id=leg.call_session_id,
         )
-        other.record.client_state = body.get("target_leg_client_state") or leg.client_state
+        other.record.client_state = body.get("target_leg_client_state")
         other.webhook_url = body.get("webhook_url") or leg.webhook_url
         other.log("dialled", to=other.to_number, from_=other.from_number, transfer_of=leg.call_control_id)
         other.announce()

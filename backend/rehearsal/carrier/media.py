@@ -95,6 +95,7 @@ class MediaStream:
         self._closing = False
         self._closing_is_ours = True
         self._cut_done = asyncio.Event()
+        self._worker = ""
         self._sequence = 0
         self._chunks = {"inbound": 0, "outbound": 0}
         self._held: bytes | None = None
@@ -111,7 +112,7 @@ class MediaStream:
     async def run(self) -> None:
         """Connects, greets, reads until the end. Never raises for what the product does."""
         writer: asyncio.Task[None] | None = None
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(trace_configs=[self._watch_upgrade()])
         try:
             if not await self._connect():
                 return
@@ -159,8 +160,19 @@ class MediaStream:
             attempt=self.attempt,
             stream_id=self.stream_id,
             connect_ms=latency_ms,
+            worker=self._worker,
         )
         return not self._closing
+
+    def _watch_upgrade(self) -> aiohttp.TraceConfig:
+        """Notes which of the product's workers took the socket, if it says so in `X-Worker`."""
+
+        async def note(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
+            self._worker = params.response.headers.get("X-Worker", "")
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(note)
+        return trace
 
     def _greeting(self) -> dict[str, Any]:
         token = self.params.auth_token
@@ -217,7 +229,10 @@ class MediaStream:
         except TimeoutError:
             pass  # the product does not read: it will not see the stop either
         if soft:
-            await ws.close()
+            try:
+                await asyncio.wait_for(ws.close(), _SOFT_CLOSE_S)
+            except TimeoutError:
+                pass  # the product goes on talking instead of closing
 
     async def drop(self) -> None:
         """The line to the product breaks: no stop, no close frame."""

@@ -135,6 +135,7 @@ class WebhookSender:
                 "status": status,
                 "latency_ms": round(1000 * (time.monotonic() - begun), 1),
                 "pid": worker,
+                "worker": worker,
                 "problem": problem,
             },
         )

@@ -64,6 +64,7 @@ class Product:
         if self.refuses_socket:
             return web.Response(status=403)
         socket = web.WebSocketResponse()
+        socket.headers["X-Worker"] = "4712"
         await socket.prepare(request)
         self.sockets.append(socket)
         async for message in socket:

@@ -254,6 +254,68 @@ def test_hanging_up_in_the_middle_of_a_sentence_ends_the_speech():
     call(body)
 
 
+def test_nobody_answers_for_ever():
+    """A dialled leg that rings too long ends with timeout, one that talks too long with time_limit."""
+
+    async def body():
+        async with running() as (product, carrier):
+            dialled = []
+
+            async def remember(leg):
+                dialled.append(leg)
+
+            carrier.on_dialled = remember
+            for _ in range(2):
+                await product.post("/calls", connection_id=CONNECTION, to=CALLER, **{"from": CALLED})
+            await until(lambda: len(dialled) == 2)
+            ringing, talking = dialled
+            await talking.answer()
+            carrier.on_dialled = None
+            carrier.ring_out(ringing, 0.02, 1000)
+            carrier.ring_out(talking, 0.02, 0.05)
+
+            assert await ringing.wait_ended(1)
+            assert await talking.wait_ended(1)
+            assert (ringing.hangup_cause, talking.hangup_cause) == ("timeout", "time_limit")
+
+    call(body)
+
+
+def test_the_product_can_give_up_a_dialled_call():
+    """Before the answer it is the originator who cancels, and nothing else is legal."""
+
+    async def body():
+        async with running() as (product, carrier):
+            await product.post("/calls", connection_id=CONNECTION, to=CALLER, **{"from": CALLED})
+            (leg,) = carrier.legs.values()
+
+            assert await product.error(leg, "streaming_start", stream_url="ws://127.0.0.1:1/") == (422, "90034")
+            assert await product.command(leg, "hangup") == 200
+            assert (leg.hangup_cause, leg.hangup_source) == ("originator_cancel", "caller")
+
+    call(body)
+
+
+def test_a_voicemail_beeps_after_its_greeting():
+    """The tone is audible in the stream and reported when the product asked to detect it."""
+
+    async def body():
+        async with running(amd_delay_s=0.01) as (product, carrier):
+            asked = {"answering_machine_detection": "detect_beep", "from": CALLED}
+            await product.post("/calls", connection_id=CONNECTION, to=CALLER, **asked)
+            (leg,) = carrier.legs.values()
+            await leg.answer(amd_result="machine")
+            await leg.beep()
+            await until(lambda: product.events("call.machine.greeting.ended"))
+
+            assert product.events("call.machine.detection.ended")[0]["payload"]["result"] == "machine"
+            assert product.events("call.machine.greeting.ended")[0]["payload"]["result"] == "beep_detected"
+            spoken = carrier.log.of("caller_speech_ended")[0]
+            assert spoken.at - spoken.data["started_at"] == pytest.approx(0.3)
+
+    call(body)
+
+
 def test_the_log_is_written_and_heard(tmp_path):
     """Subscribers hear each entry; the file has one line per entry; an unknown kind is refused."""
     log = CarrierLog()

@@ -210,6 +210,7 @@ def test_a_leg_has_one_stream():
             assert await product.start_stream(leg) == 200
             await until(lambda: len(product.frames("start")) == 2)
             assert [entry.data["attempt"] for entry in carrier.log.of("stream_opened")] == [1, 2]
+            assert carrier.log.of("stream_opened")[0].data["worker"] == "4712"
 
     call(body)
 
@@ -229,6 +230,24 @@ def test_a_soft_stop_waits_for_the_product_to_close():
             transport.resume_reading()
             await until(lambda: carrier.log.of("stream_closed"))
             assert await product.start_stream(leg) == 200
+
+    call(body)
+
+
+def test_a_hang_up_waits_politely_for_the_close_frame():
+    """stop, then the close handshake: the product sees an orderly end, and streaming.stopped comes once."""
+
+    async def body():
+        async with running(soft_close_on_stop=True) as (product, carrier):
+            leg = await product.answered_call()
+            await product.command(leg, "streaming_stop")
+            await leg.hang_up()
+            await until(lambda: product.events("call.hangup") and carrier.log.of("stream_closed"))
+            await carrier.webhooks.drain(1)
+
+            assert product.sockets[0].close_code == 1000
+            assert [frame["event"] for frame in product.messages] == ["connected", "start", "stop"]
+            assert len(product.events("streaming.stopped")) == 1
 
     call(body)
 
