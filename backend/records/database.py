@@ -43,15 +43,20 @@ def off_hub(fn: Callable[[], T]) -> T:
     if native_thread in _in_pool:
         return fn()
 
-    def in_pool() -> T:
+    def in_pool() -> tuple[T | None, BaseException | None]:
         ident = monkey.get_original("_thread", "get_ident")()
         _in_pool.add(ident)
         try:
-            return fn()
+            return fn(), None
+        except BaseException as error:  # carried over by hand: gevent would also print it, values and all
+            return None, error
         finally:
             _in_pool.discard(ident)
 
-    return _pool().apply(in_pool)  # type: ignore[no-any-return]
+    result, error = _pool().apply(in_pool)
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
 
 
 def _pool() -> Any:

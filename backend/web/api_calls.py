@@ -129,7 +129,7 @@ class DialHeader(BaseModel):
         "",
         alias="Idempotency-Key",
         max_length=200,
-        description="Repeating a request with the same key within a minute dials once.",
+        description="Repeated with the same key within a minute, it dials once.",
     )
 
 

@@ -3,18 +3,38 @@
 Any worker serves it, from Redis. The name holds a secret, so nobody can listen by guessing; every miss looks the same.
 """
 
+from collections.abc import Callable
+from typing import Protocol
+
 from flask import Blueprint, Response, request
 
-from backend.carrier.telnyx.audio_url import parse_audio_path
 from backend.errors import StoreError
 from backend.web.worker import worker
 
-blueprint = Blueprint("audio", __name__)
+
+class AudioName(Protocol):
+    """What the path of a piece says."""
+
+    @property
+    def call_control_id(self) -> str: ...
+    @property
+    def playback_id(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
 
 
-@blueprint.get("/audio/<path:name>")
-def audio(name: str) -> Response:
-    piece = parse_audio_path(request.path)
+def audio_blueprint(parse_path: Callable[[str], AudioName | None]) -> Blueprint:
+    """`parse_path` reads the addresses that were given to the carrier."""
+    blueprint = Blueprint("audio", __name__)
+
+    @blueprint.get("/audio/<path:name>")
+    def audio(name: str) -> Response:
+        return _serve(parse_path(request.path))
+
+    return blueprint
+
+
+def _serve(piece: AudioName | None) -> Response:
     if piece is None:
         return Response(status=404)
     try:

@@ -6,16 +6,16 @@ remembered after the dial, it is hung up again: a ringing call that no worker kn
 
 import hashlib
 import uuid
-from typing import Protocol
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 
 from backend.call.agent_config import E164
 from backend.carrier.base import CarrierClient
-from backend.clock import Clock
 from backend.errors import BackendError, CarrierError, Fault, StoreError
 from backend.records.agents import Agent, Agents
+from backend.store.dial_limits import DialLimits
+from backend.store.legs import Legs
 
 _REFUSED_TYPES = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
 _TIME_LIMIT_MARGIN_S = 120
@@ -43,29 +43,12 @@ class DialLimited(BackendError):
         self.retry_after_s = retry_after_s
 
 
-class Limits(Protocol):
-    """The part of `store/dial_limits.py` that is needed here."""
-
-    def allow(self, number: str, now: float) -> float | None:
-        """None: the call may be made, and counts. Else the seconds to wait."""
-        ...
-
-
-class OutgoingLegs(Protocol):
-    """The part of `store/legs.py` that is needed here."""
-
-    def begin_outgoing(
-        self, call_control_id: str, *, from_number: str, to_number: str, agent_id: str, agent_version: int, now: float
-    ) -> None: ...
-
-
 def dial_out(
     *,
     agents: Agents,
-    limits: Limits,
-    legs: OutgoingLegs,
+    limits: DialLimits,
+    legs: Legs,
     carrier: CarrierClient,
-    clock: Clock,
     ring_timeout_s: int,
     agent_id: str,
     from_number: str | None,
@@ -75,18 +58,18 @@ def dial_out(
     """Dial `to_number` for the agent and return the new leg's call_control_id.
 
     Without `from_number` the agent's first own number is shown. The same `idempotency_key` with the same agent and
-    numbers gives the same command id, so that the carrier takes a repetition for what it is. Raises UnknownRecord,
-    BadNumber, DialLimited, StoreError, RecordsUnavailable, Rejected or Unavailable.
+    numbers gives the same command id: it counts once against the limits, and the carrier takes it for a repetition.
+    Raises UnknownRecord, BadNumber, DialLimited, StoreError, RecordsUnavailable, Rejected or Unavailable.
     """
     agent = agents.get(agent_id)
     from_number = check_number("from_number", from_number or _own_number(agent))
     to_number = check_number("to_number", to_number)
-    now = clock.wall()
-    wait_s = limits.allow(to_number, now)
-    if wait_s is not None:
-        raise DialLimited(wait_s)
+    command_id = _command_id(agent.id, from_number, to_number, idempotency_key)
+    permit = limits.take(to_number, command_id)
+    if not permit.is_allowed:
+        raise DialLimited(permit.retry_after_s)
     dialled = carrier.dial(
-        command_id=_command_id(agent.id, from_number, to_number, idempotency_key),
+        command_id=command_id,
         from_number=from_number,
         to_number=to_number,
         client_state={"agent_id": agent.id, "agent_version": agent.version},
@@ -95,14 +78,7 @@ def dial_out(
         ring_timeout_s=ring_timeout_s,
     )
     try:
-        legs.begin_outgoing(
-            dialled.call_control_id,
-            from_number=from_number,
-            to_number=to_number,
-            agent_id=agent.id,
-            agent_version=agent.version,
-            now=now,
-        )
+        legs.begin_outgoing(dialled.call_control_id, from_number, to_number, agent.id, agent.version)
     except StoreError:
         try:
             carrier.hang_up(dialled.call_control_id, command_id=uuid.uuid4().hex)

@@ -5,8 +5,9 @@ messages; when it returns, the stream is over (the leg need not be).
 """
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from websockets.datastructures import Headers
+from werkzeug import Response
 
 from backend.call.leg import LegPhase
 from backend.carrier.base import CarrierInbound

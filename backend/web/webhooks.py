@@ -48,7 +48,7 @@ def _take(inbound: CarrierInbound) -> tuple[str, str, int]:
     raw_body = request.get_data(cache=False)
     running = worker()
     try:
-        inbound.verify(raw_body, request.headers, running.services.clock.wall())
+        inbound.verify(raw_body, request.headers.items(), running.services.clock.wall())
     except BadSignature as error:
         log.warning("webhook_refused", reason=str(error))
         return "unknown", "bad_signature", 403
