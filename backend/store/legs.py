@@ -9,7 +9,6 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from backend.call.commands import Command
 from backend.call.events import CallInitiated, Event
@@ -112,9 +111,11 @@ class Legs:
 
 def _parse(text: bytes) -> LegState:
     try:
-        fields: dict[str, Any] = json.loads(text)
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("not an object")
         return LegState.from_json(fields)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:
         raise StoreError(f"a leg in the store does not parse: {error}") from error
 
 
