@@ -122,13 +122,15 @@ class Database:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with our habits. The folder of a SQLite file is made if need be."""
+    """An engine with our habits: no values in error messages; the folder of a SQLite file is made if need be."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=1, max_overflow=4, pool_timeout=5)
+        return create_engine(
+            parsed, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=4, pool_timeout=5
+        )
     if parsed.database and parsed.database != ":memory:":
         os.makedirs(os.path.dirname(os.path.abspath(parsed.database)), exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def _habits(connection: Any, _record: Any) -> None:

@@ -15,7 +15,10 @@ MAX_DEPTH = 32
 
 
 class StrictJson(DefaultJSONProvider):
-    """Flask's JSON with a parser that raises ValueError, and nothing else, for all it does not like."""
+    """Flask's JSON with a parser that raises ValueError, and nothing else, for all it does not like. Keys keep their order: the form
+    is drawn in the order of the schema."""
+
+    sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         return parse_json(s)
