@@ -10,6 +10,7 @@ from functools import partial
 from flask import Flask, Response, current_app
 
 from backend import logs
+from backend.carrier.telnyx.audio_url import audio_path, parse_audio_path
 from backend.carrier.telnyx.client import TelnyxClient, TelnyxOptions
 from backend.carrier.telnyx.inbound import TelnyxInbound
 from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
@@ -24,9 +25,10 @@ from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
 from backend.store.dial_limits import DialLimits
 from backend.store.stores import Stores, redis_stores
-from backend.web import audio, call_id, dialling, openapi, services
+from backend.web import call_id, dialling, openapi, services
 from backend.web import worker as workers
 from backend.web.api_key import read_or_make_api_key
+from backend.web.audio import audio_blueprint
 from backend.web.media import media_blueprint
 from backend.web.webhooks import webhooks_blueprint
 
@@ -42,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     inbound = TelnyxInbound(settings.telnyx_public_key)
     app.register_blueprint(webhooks_blueprint(inbound))
     app.register_blueprint(media_blueprint(inbound))
-    app.register_blueprint(audio.blueprint)
+    app.register_blueprint(audio_blueprint(parse_audio_path))
     openapi.register_api(app)
     app.after_request(_name_worker)
     return app
@@ -55,9 +57,7 @@ def start_worker(app: Flask) -> workers.Worker:
     logs.configure(settings.log_level, worker=worker_id, secrets=settings.secret_values())
     prepare_gevent()
     call_services = make_call_services(settings, worker_id)
-    worker = workers.Worker(
-        call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency
-    )
+    worker = workers.Worker(call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency)
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services))
     worker.start()
@@ -110,6 +110,15 @@ def make_carrier(settings: Settings) -> TelnyxClient:
 def _web_services(settings: Settings, calls: CallServices) -> services.Services:
     stores: Stores = calls.stores
     database = Database(settings.records_url)
+    tts = calls.tts
+    assert isinstance(tts, GrpcTts)
+
+    def voices() -> None:
+        tts.health()
+
+    def redis() -> None:
+        stores.legs.live()
+
     return services.Services(
         settings=settings,
         clock=calls.clock,
@@ -124,15 +133,10 @@ def _web_services(settings: Settings, calls: CallServices) -> services.Services:
             ),
             legs=stores.legs,
             carrier=calls.carrier,
-            clock=calls.clock,
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
         api_key=read_or_make_api_key(settings),
-        readiness={
-            "redis": lambda: stores.legs.live() and None,
-            "database": database.ping,
-            "voices": lambda: calls.tts.health() and None,
-        },
+        readiness={"redis": redis, "database": database.ping, "voices": voices},
     )
 
 

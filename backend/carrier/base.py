@@ -5,7 +5,7 @@ What comes in: `parse_webhook` turns a verified body into a `Webhook`; a media s
 The vendor's words stop at the vendor's folder. Every command carries a `command_id`, so that repeating it is harmless.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -133,7 +133,7 @@ class CarrierInbound(Protocol):
     name: str
     """Stands in the path of its webhooks."""
 
-    def verify(self, raw_body: bytes, headers: Mapping[str, str], now_wall: float) -> None:
+    def verify(self, raw_body: bytes, headers: Iterable[tuple[str, str]], now_wall: float) -> None:
         """Raises BadSignature unless the carrier sent it, recently."""
         ...
 

@@ -42,7 +42,7 @@ class PlaybackDelivery:
             return
         secret = secrets.token_urlsafe(16)
         self._services.stores.audio_clips.put(
-            self._call_control_id, command.generation, command.number, secret, build_wav(pcm, SAMPLE_RATE)
+            self._call_control_id, command.playback_id, secret, build_wav(pcm, SAMPLE_RATE)
         )
         self._post(SynthesisStarted(command.playback_id, command.generation))
         self._leg_commands.start_playback(command, secret)

@@ -162,9 +162,10 @@ class Session:
         deadline = self._conversation.deadline()
         timeout_s = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
         try:
-            return self._inbox.get(timeout=timeout_s)
+            event: Event = self._inbox.get(timeout=timeout_s)
         except Empty:
             return None
+        return event
 
     def _step(self, event: Event | None) -> None:
         now = self._clock.monotonic()
@@ -278,11 +279,11 @@ class Session:
 
     def _note(self, kind: str, thing: Event | Command) -> None:
         """One log line, with the words and numbers left out; the record's timeline gets the same."""
-        fields = {
-            name: value
-            for name in thing.__slots__
-            if isinstance(value := getattr(thing, name), int | float | bool | str) and name not in _PRIVATE_FIELDS
-        }
+        fields: dict[str, Any] = {}
+        for field in dataclasses.fields(thing):
+            value = getattr(thing, field.name)
+            if isinstance(value, int | float | bool | str) and field.name not in _PRIVATE_FIELDS:
+                fields[field.name] = value
         name = type(thing).__name__
         self._trace.append(f"{kind} {name} {fields}")
         self._recorder.note(name, fields, self._clock.wall())

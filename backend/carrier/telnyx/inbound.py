@@ -1,6 +1,6 @@
 """Telnyx' requests to us, behind the carrier contract: webhooks are verified and parsed, media sockets opened."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from backend.carrier.base import OpenMediaStream, Webhook
 from backend.carrier.telnyx import webhooks, wire
@@ -17,8 +17,8 @@ class TelnyxInbound:
     def __init__(self, public_key: str) -> None:
         self._public_key = public_key
 
-    def verify(self, raw_body: bytes, headers: Mapping[str, str], now_wall: float) -> None:
-        webhooks.verify(raw_body, headers, self._public_key, now_wall)
+    def verify(self, raw_body: bytes, headers: Iterable[tuple[str, str]], now_wall: float) -> None:
+        webhooks.verify(raw_body, dict(headers), self._public_key, now_wall)
 
     def parse_webhook(self, raw_body: bytes) -> Webhook:
         return webhooks.parse_webhook(raw_body)

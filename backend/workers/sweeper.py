@@ -1,0 +1,153 @@
+"""The sweeper: calls that nobody drives any more are ended, recorded and reported.
+
+One process beside the web workers, `python -m backend.workers.sweeper`. Every `ROUND_S` it holds three views against each
+other: the legs we think live (Redis), who owns them (leases), and the carrier's live legs.
+
+| our leg            | owner | at the carrier | what is done                                                        |
+|--------------------|-------|----------------|---------------------------------------------------------------------|
+| expired from Redis | –     | any            | taken off the list of live calls                                     |
+| ended              | none  | –              | its record is written, its keys deleted                              |
+| not ended          | yes   | any            | nothing, unless it is older than any call may be: hung up            |
+| not ended          | none  | gone           | its record is written (“lost”), its keys deleted                     |
+| not ended          | none  | alive          | nothing until `ORPHAN_AFTER_S` (a call may be ringing); then hung up |
+
+Decides nothing inside a conversation. A round that fails (Redis or carrier away) is skipped: the next one sees the same.
+"""
+
+import enum
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+import structlog
+
+from backend import logs
+from backend.call.commands import HangUp
+from backend.call.leg import LegPhase, LegState
+from backend.errors import BackendError, CallGone, SettingsError
+from backend.records.calls import CallFinish
+from backend.session.leg_commands import LegCommands
+from backend.session.record import store_finish
+from backend.session.services import CallServices
+from backend.settings import load_settings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+ROUND_S = 10.0
+ORPHAN_AFTER_S = 90.0
+"""Longer than an outgoing call rings, plus the time from answer to media."""
+OLDEST_CALL_S = 14_400.0 + 120.0
+"""No leg may live longer at the carrier."""
+SWEEPER_HANG_UP_ATTEMPT = 100
+"""Attempt numbers from here on are the sweeper's: their command ids differ from the session's."""
+
+
+class Verdict(enum.Enum):
+    """What the table above says of one leg."""
+
+    LEAVE = "leave"
+    FORGET = "forget"
+    FINISH = "finish"
+    HANG_UP = "hang_up"
+
+
+def judge(leg: LegState | None, has_owner: bool, is_alive: bool, age_s: float) -> Verdict:
+    """The table. `is_alive` is the carrier's word, `age_s` the time since the leg began."""
+    if leg is None:
+        return Verdict.FORGET
+    if leg.phase == LegPhase.ENDED:
+        return Verdict.LEAVE if has_owner else Verdict.FINISH
+    if has_owner:
+        return Verdict.HANG_UP if age_s > OLDEST_CALL_S else Verdict.LEAVE
+    if not is_alive:
+        # A leg may be younger than the carrier's list of it.
+        return Verdict.FINISH if age_s > ROUND_S else Verdict.LEAVE
+    return Verdict.HANG_UP if age_s > ORPHAN_AFTER_S else Verdict.LEAVE
+
+
+class Sweeper:
+    """Runs rounds until stopped."""
+
+    def __init__(self, services: CallServices) -> None:
+        self._services = services
+        self._is_stopping = False
+
+    def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
+        self._is_stopping = True
+
+    def run(self) -> None:
+        while not self._is_stopping:
+            self.sweep()
+            until = time.monotonic() + ROUND_S
+            while not self._is_stopping and time.monotonic() < until:
+                time.sleep(0.2)
+
+    def sweep(self) -> None:
+        """One round over all calls we think live."""
+        stores = self._services.stores
+        try:
+            calls = stores.legs.live()
+        except BackendError as error:
+            log.warning("sweep_skipped", error=str(error))
+            return
+        for call_control_id, started_at in calls.items():
+            with structlog.contextvars.bound_contextvars(call_control_id=call_control_id):
+                try:
+                    self._sweep_one(call_control_id, self._services.clock.wall() - started_at)
+                except BackendError as error:
+                    log.warning("sweep_of_call_failed", error=str(error))
+
+    def _sweep_one(self, call_control_id: str, age_s: float) -> None:
+        services = self._services
+        leg = services.stores.legs.get(call_control_id)
+        has_owner = services.stores.owners.owner(call_control_id) is not None
+        needs_carrier = leg is not None and leg.phase != LegPhase.ENDED and not has_owner and age_s > ROUND_S
+        is_alive = services.carrier.is_alive(call_control_id) if needs_carrier else True
+        verdict = judge(leg, has_owner, is_alive, age_s)
+        if verdict == Verdict.LEAVE:
+            return
+        log.warning("leftover_call", verdict=verdict.value, age_s=round(age_s), phase=leg.phase.name if leg else "")
+        match verdict:
+            case Verdict.FORGET:
+                services.stores.legs.forget_live(call_control_id)
+            case Verdict.FINISH if leg is not None:
+                self._finish(call_control_id, leg)
+            case Verdict.HANG_UP:
+                self._hang_up(call_control_id, age_s)
+
+    def _hang_up(self, call_control_id: str, age_s: float) -> None:
+        attempt = SWEEPER_HANG_UP_ATTEMPT + int(age_s / ROUND_S)
+        try:
+            LegCommands(self._services, call_control_id).hang_up(HangUp(attempt))
+        except CallGone:
+            pass  # the next round finds it gone and writes the record
+
+    def _finish(self, call_control_id: str, leg: LegState) -> None:
+        finish = CallFinish(
+            ended_at=self._services.clock.wall(),
+            outcome="lost",
+            who_hung_up="unknown",
+            hangup_cause=leg.hangup_cause[:80] or "nobody_drove_it",
+        )
+        store_finish(self._services, call_control_id, leg, finish)
+
+
+def main() -> None:
+    from backend.app import make_call_services
+
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        sys.exit(str(error))
+    logs.configure(settings.log_level, worker="sweeper", secrets=settings.secret_values())
+    sweeper = Sweeper(make_call_services(settings, f"sweeper-{os.getpid()}"))
+    signal.signal(signal.SIGTERM, sweeper.stop)
+    signal.signal(signal.SIGINT, sweeper.stop)
+    log.info("sweeper_started", round_s=ROUND_S)
+    sweeper.run()
+
+
+if __name__ == "__main__":
+    main()
