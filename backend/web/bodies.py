@@ -15,8 +15,10 @@ MAX_DEPTH = 32
 
 
 class StrictJson(DefaultJSONProvider):
-    """Flask's JSON with a parser that raises ValueError, and nothing else, for all it does not like. Keys keep their order: the form
-    is drawn in the order of the schema."""
+    """Flask's JSON with a parser that raises ValueError, and nothing else, for all it does not like.
+
+    Keys keep their order on the way out: the form is drawn in the order of the schema.
+    """
 
     sort_keys = False
 
