@@ -8,11 +8,16 @@ No label may grow without end: each keeps its first 64 values per process, anyth
 label ever holds a call, a number or a caller's word.
 """
 
+import os
 import re
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client import multiprocess as _multiprocess
+
+# Each figure opens its file as soon as it is defined, below: the folder must be there on a fresh machine too.
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 OTHER = "other"
 _MAX_VALUES = 64

@@ -55,6 +55,7 @@ def test_counting_shows_up_under_the_documented_name() -> None:
 
 def test_figures_of_several_processes_add_up_and_a_dead_ones_live_calls_do_not(tmp_path: Path) -> None:
     """Two processes count; then one dies."""
+    tmp_path = tmp_path / "made" / "at the first import"
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     counting = (
         "from backend import metrics as m; import os; m.CHECK_INS.count(); m.LIVE_CALLS.set(2); print(os.getpid())"
