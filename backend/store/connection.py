@@ -92,6 +92,8 @@ class StoreRedis(Redis):
 
 
 def _guarded(breaker: Breaker, pool: Any, ask: Callable[[], Any]) -> Any:
+    """A killed greenlet or a gevent timeout passes through and says nothing about Redis: were it the trial after a
+    pause, the pause that `before` has set runs out once more."""
     breaker.before()
     try:
         answer = ask()
@@ -109,10 +111,6 @@ def _guarded(breaker: Breaker, pool: Any, ask: Callable[[], Any]) -> Any:
     except RedisError as error:
         breaker.succeeded()
         raise StoreError(f"Redis refused: {error}") from error
-    except BaseException:
-        # A killed greenlet or a gevent timeout says nothing about Redis. Were this the trial after a pause, the
-        # pause that `before` has set simply runs out once more.
-        raise
     breaker.succeeded()
     return answer
 

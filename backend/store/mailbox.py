@@ -7,7 +7,6 @@ taking is asked again) or a post was repeated (facts have ids). A call keeps at 
 import json
 import logging
 import secrets
-from collections import deque
 
 from backend.call.events import Event
 from backend.errors import MalformedMessage, StoreError
@@ -29,7 +28,8 @@ class Mailbox:
         self._database = database
         self._unanswered: dict[str, str] = {}
         """call_control_id → mark of a taking that got no answer: its facts may already be set aside under it."""
-        self._taken_ids: deque[str] = deque(maxlen=REMEMBERED_IDS)
+        self._taken_ids: dict[str, None] = {}
+        """In the order of taking; the oldest is forgotten first."""
 
     def post(self, call_control_id: str, event: Event, fact_id: str = "") -> bool:
         """Append it. `fact_id` (a webhook's event id) makes posting the same fact twice harmless. False when the call
@@ -77,6 +77,8 @@ class Mailbox:
                 continue
             name = f"{call_control_id} {fact.get('id')}"
             if name not in self._taken_ids:
-                self._taken_ids.append(name)
+                self._taken_ids[name] = None
                 events.append(event)
+        while len(self._taken_ids) > REMEMBERED_IDS:
+            del self._taken_ids[next(iter(self._taken_ids))]
         return events

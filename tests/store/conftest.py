@@ -54,4 +54,4 @@ def keys_left(database: Database) -> dict[str, float]:
         return database.ttls()
     assert isinstance(database, RedisDatabase)
     client = database.redis
-    return {key.decode(): client.pttl(key) / 1000 for key in client.keys("*")}
+    return {bytes(key).decode(): client.pttl(key) / 1000 for key in client.keys("*")}  # type: ignore[arg-type]

@@ -137,7 +137,7 @@ def test_racing_takers_share_without_overlap(database: Database, call: str) -> N
     for thread in threads:
         thread.join(30)
 
-    assert sorted(int(event.text) for event in taken.queue) == list(range(40))  # type: ignore[attr-defined]
+    assert sorted(int(event.text) for event in taken.queue) == list(range(40))
 
 
 def test_a_mailbox_nobody_empties_is_bounded(stores: Stores, call: str) -> None:

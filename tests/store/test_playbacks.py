@@ -234,7 +234,9 @@ def test_no_order_gets_it_stuck_or_flags_twice(database: Database, steps: list[t
     stores.legs.finish(call)
     database.delete(keys.gone(call))
     flags: Counter[tuple[int, int]] = Counter()
-    floor, ended, outstanding = 0, set(), set()
+    floor = 0
+    ended: set[tuple[int, int]] = set()
+    outstanding: set[tuple[int, int]] = set()
 
     for kind, generation, number in steps:
         name = (generation, number)
