@@ -29,6 +29,8 @@ from backend.rehearsal.ports import PortReservation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _LONGEST_SOCKET_PATH = 100
+_MOST_STARTS = 5
+"""A program that was started more often before the stack is ready does not work."""
 _READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "STT_")
 """Settings of the shell must not leak into a stack; what it needs is set below."""
 
@@ -241,7 +243,7 @@ class Stack:
             file.write("\n".join(lines) + "\n")
 
     def _wait_until_ready(self) -> None:
-        begun, shown = time.monotonic(), dict[str, str]()
+        begun, shown, starts = time.monotonic(), dict[str, str](), dict[str, set[int]]()
         while time.monotonic() - begun < self.settings.ready_within_s:
             assert self._supervisord is not None  # set by `start`
             if self._supervisord.poll() is not None:
@@ -252,7 +254,8 @@ class Stack:
                     shown[name] = state
                     if state not in ("STOPPED", "STARTING"):
                         self._say(f"  {time.monotonic() - begun:5.1f} s  {name} is {state.lower()}")
-                if state == "FATAL":
+                starts.setdefault(name, set()).add(int(info["pid"]))
+                if state == "FATAL" or len(starts[name] - {0}) > _MOST_STARTS:
                     raise StackError(f"{name} does not start:\n{self.tail(name)}")
             if self.is_ready():
                 self._say(f"  {time.monotonic() - begun:5.1f} s  ready on {self.base_url}")
