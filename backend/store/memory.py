@@ -82,10 +82,10 @@ class MemoryDatabase:
         return int(found)
 
     def ttls(self) -> dict[str, float]:
-        """Key → seconds left, of everything."""
+        """Key → seconds left, of everything. What became empty does not exist, as in Redis."""
         with self._lock:
             now = self._clock.monotonic()
-            return {key: until - now for key, (_, until) in self._entries.items() if until > now}
+            return {key: until - now for key, (value, until) in self._entries.items() if until > now and len(value)}
 
 
 class MemorySubscription:

@@ -102,6 +102,20 @@ def test_a_swap_that_hung_too_long_does_not_happen(database: Database, call: str
     assert database.run("leg_swap", names, ["", "{}", 60, now_ms + 60_000]) == 1
 
 
+def test_a_call_finished_during_a_swap_is_not_live(database: Database, call: str) -> None:
+    """It had been listed already, and must not stay so."""
+
+    class FinishesFirst(TroubledDatabase):
+        def run(self, script: str, key_names: Any, arguments: Any = ()) -> Any:
+            if script == "leg_swap":
+                Legs(database).finish(call)
+            return database.run(script, key_names, arguments)
+
+    assert Legs(FinishesFirst(database, "", lost=0)).apply(call, RINGS, NOW) == (LegState(phase=LegPhase.ENDED), [])
+    assert Legs(database).live() == {}
+    assert set(keys_left(database)) == {keys.gone(call)}
+
+
 def test_a_hang_up_that_comes_first_ends_it(stores: Stores, call: str) -> None:
     """A caller who gave up at once is not answered afterwards, and is not listed as live."""
     stores.legs.apply(call, CallHungUp("originator_cancel", "caller"), NOW)

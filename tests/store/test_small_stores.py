@@ -140,6 +140,21 @@ def test_a_finished_call_gets_no_token(stores: Stores, call: str) -> None:
         stores.stream_tokens.issue(call, 1e9)
 
 
+def test_a_token_redeemed_between_look_and_use_is_refused(database: Database, call: str) -> None:
+    """The narrowest race there is, made on purpose."""
+    token = StreamTokens(database).issue(call, 1e9)
+
+    class AnotherIsFaster:
+        run = staticmethod(database.run)
+
+        def get(self, key: str) -> bytes | None:
+            value = database.get(key)
+            assert StreamTokens(database).redeem(call, token)
+            return value
+
+    assert not StreamTokens(AnotherIsFaster()).redeem(call, token)  # type: ignore[arg-type]
+
+
 def test_racing_sockets_redeem_once(database: Database, call: str) -> None:
     """Two sockets with the same stolen token: one session."""
     token = StreamTokens(database).issue(call, 1e9)
