@@ -54,12 +54,13 @@ def start_worker(app: Flask) -> workers.Worker:
     """Everything of one worker process. Call after the fork, in a patched process."""
     settings: Settings = app.extensions[SETTINGS]
     worker_id = workers.new_worker_id(os.getpid())
-    logs.configure(settings.log_level, worker=worker_id, secrets=settings.secret_values())
+    api_key = read_or_make_api_key(settings)
+    logs.configure(settings.log_level, worker=worker_id, secrets=[*settings.secret_values(), api_key])
     prepare_gevent()
     call_services = make_call_services(settings, worker_id)
     worker = workers.Worker(call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency)
     workers.install(app, worker)
-    services.install(app, _web_services(settings, call_services))
+    services.install(app, _web_services(settings, call_services, api_key))
     worker.start()
     return worker
 
@@ -107,7 +108,7 @@ def make_carrier(settings: Settings) -> TelnyxClient:
     return carrier
 
 
-def _web_services(settings: Settings, calls: CallServices) -> services.Services:
+def _web_services(settings: Settings, calls: CallServices, api_key: str) -> services.Services:
     stores: Stores = calls.stores
     database = Database(settings.records_url)
     tts = calls.tts
@@ -129,13 +130,17 @@ def _web_services(settings: Settings, calls: CallServices) -> services.Services:
             dialling.dial_out,
             agents=calls.agents,
             limits=DialLimits(
-                stores.database, overall=settings.dials_per_minute, per_number=settings.dials_per_number_per_hour
+                stores.database,
+                overall=settings.dials_per_minute,
+                window_s=60,
+                per_number=settings.dials_per_number_per_hour,
+                number_window_s=3600,
             ),
             legs=stores.legs,
             carrier=calls.carrier,
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
-        api_key=read_or_make_api_key(settings),
+        api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": voices},
     )
 

@@ -78,8 +78,8 @@ class CarrierClient(Protocol):
 
     def is_alive(self, call_control_id: str) -> bool: ...
 
-    def live_calls(self) -> list[str]:
-        """call_control_ids of every live leg of our connection."""
+    def live_calls(self) -> dict[str, dict[str, Any]]:
+        """call_control_id of every live leg of our connection → what we attached to it ({} when it is not ours)."""
         ...
 
 

@@ -17,6 +17,7 @@ from backend.call.playback import PieceState
 from backend.errors import StoreError
 from backend.metrics import CALLS_FINISHED
 from backend.records.calls import CallFinish, CallStart, Heard, Latency, TimelineEvent, Turn
+from backend.records.database import storable
 from backend.session.services import CallServices
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ def start_of(call_control_id: str, leg: LegState) -> CallStart:
 def _turn(entry: Entry, offset: float) -> Turn | None:
     at = entry.at + offset
     if entry.speaker == "caller":
-        return Turn("caller", entry.text, at)
+        return Turn("caller", storable(entry.text), at)
     if entry.speaker != "agent" or entry.piece is None or entry.piece.state == PieceState.FAILED:
         return None
     heard: Heard = "heard"
@@ -110,4 +111,4 @@ def _turn(entry: Entry, offset: float) -> Turn | None:
     elif entry.piece.state == PieceState.REQUESTED:
         heard = "unheard"
     text = entry.text if heard == "unheard" else entry.heard_text()
-    return Turn("agent", text or entry.text, at, heard)
+    return Turn("agent", storable(text or entry.text), at, heard)

@@ -124,7 +124,8 @@ class Speaker:
         voices = [self._agent.voice, self._agent.fallback_voice or self._agent.voice]
         if command.use_fallback_voice:
             voices = voices[1:]
-        self._register(command)
+        if not self._register(command):
+            return  # void already, or the call is finished
         error: BackendError | None = None
         for attempt, voice in enumerate(voices, 1):
             synthesis_id = f"{self._call_control_id}:{command.playback_id}:{attempt}{'f' * command.use_fallback_voice}"
@@ -154,13 +155,15 @@ class Speaker:
 
     # Redis may be away: the call goes on from memory, the ledger of the owner is complete without it.
 
-    def _register(self, command: Speak) -> None:
+    def _register(self, command: Speak) -> bool:
+        """False when it must not be played any more."""
         try:
-            self._services.stores.playbacks.register(
+            return self._services.stores.playbacks.register(
                 self._call_control_id, command.playback_id, command.generation, command.number, REGISTERED_FOR_S
             )
         except StoreError as error:
             log.warning("playback_not_registered", playback_id=command.playback_id, error=str(error))
+            return True
 
     def _end_in_store(self, playback_id: str, generation: int, number: int) -> None:
         try:

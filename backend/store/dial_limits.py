@@ -18,21 +18,31 @@ class DialPermit:
 
 
 class DialLimits:
-    """`per_number` and `overall` dials in any `window_s` seconds (at most a day). 0 allows none."""
+    """`overall` dials in any `window_s` seconds, `per_number` to one number in any `number_window_s` (each at most a
+    day; the same unless said otherwise). 0 allows none."""
 
-    def __init__(self, database: Database, *, per_number: int = 3, overall: int = 30, window_s: float = 60.0) -> None:
-        if not 0 < window_s <= 86_400:
-            raise ValueError("window_s must be above 0 and at most 86400")
+    def __init__(
+        self,
+        database: Database,
+        *,
+        per_number: int = 3,
+        overall: int = 30,
+        window_s: float = 60.0,
+        number_window_s: float | None = None,
+    ) -> None:
+        number_window_s = window_s if number_window_s is None else number_window_s
+        if not (0 < window_s <= 86_400 and 0 < number_window_s <= 86_400):
+            raise ValueError("window_s and number_window_s must be above 0 and at most 86400")
         self._database = database
         self._per_number = per_number
         self._overall = overall
-        self._window_ms = max(1, round(window_s * 1000))
+        self._windows_ms = [max(1, round(seconds * 1000)) for seconds in (window_s, number_window_s)]
 
     def take(self, number: str, dial_id: str) -> DialPermit:
         """May `number` be dialled now? The same `dial_id` asked again gets the same permit and counts once."""
         allowed, wait_ms, exhausted = self._database.run(
             "dial_take",
             [keys.dials_all(), keys.dials_of(number)],
-            [dial_id, self._window_ms, self._overall, self._per_number],
+            [dial_id, *self._windows_ms, self._overall, self._per_number],
         )
         return DialPermit(bool(allowed), int(wait_ms) / 1000, cast(Literal["", "all", "number"], exhausted.decode()))

@@ -324,20 +324,23 @@ def seen_forget(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> int:
 
 
 def dial_take(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> list[Any]:
-    dial_id, (window, overall, per_number) = arguments[0], map(int, arguments[1:])
+    dial_id, (*windows_ms, overall, per_number) = arguments[0], map(int, arguments[1:])
     now = db.now_ms()
-    windows = [{name: at for name, at in db.peek(key, {}).items() if at > now - window} for key in keys]
+    windows = [
+        {name: at for name, at in db.peek(key, {}).items() if at > now - window}
+        for key, window in zip(keys, windows_ms, strict=True)
+    ]
     if dial_id in windows[1]:
         return [1, 0, b""]
     wait, which = 0, b""
-    for dials, limit, name in zip(windows, (overall, per_number), (b"all", b"number"), strict=True):
+    for dials, window, limit, name in zip(windows, windows_ms, (overall, per_number), (b"all", b"number"), strict=True):
         if len(dials) >= limit:
             until_free = sorted(dials.values())[len(dials) - limit] + window - now if limit > 0 else window
             if until_free >= wait:
                 wait, which = until_free, name
     if which:
         return [0, max(1, wait), which]
-    for key, dials in zip(keys, windows, strict=True):
+    for key, dials, window in zip(keys, windows, windows_ms, strict=True):
         db.put(key, {**dials, dial_id: now}, window / 1000)
     return [1, 0, b""]
 

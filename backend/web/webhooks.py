@@ -6,6 +6,7 @@
 | larger than 256 KiB                    | 413    | nothing the carrier sends                                     |
 | signed, but does not parse             | 200    | a retry would not parse either; counted as a dead letter      |
 | seen before                            | 200    | the first copy acts                                           |
+| being handled elsewhere at this moment | 503    | if that worker dies, the carrier's next try must get in       |
 | Redis away                             | 503    | the carrier sends it again                                    |
 | anything else                          | 200    | acted upon, or of a type we do not act on                     |
 """
@@ -60,8 +61,11 @@ def _take(inbound: CarrierInbound) -> tuple[str, str, int]:
         return "unknown", "dead_letter", 200
     seen = running.services.stores.seen_events
     try:
-        if not seen.first_time(webhook.event_id):
+        claim = seen.claim(webhook.event_id)
+        if claim == "done":
             return webhook.event_type, "duplicate", 200
+        if claim == "working":
+            return webhook.event_type, "in_progress", 503
         with structlog.contextvars.bound_contextvars(call_control_id=webhook.call_control_id):
             outcome = running.router.take(webhook)
         log.info("webhook", call_control_id=webhook.call_control_id, event_type=webhook.event_type, outcome=outcome)

@@ -10,6 +10,10 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 | not ended          | yes   | any            | nothing, unless it is older than any call may be: hung up            |
 | not ended          | none  | gone           | its record is written (“lost”), its keys deleted                     |
 | not ended          | none  | alive          | nothing until `ORPHAN_AFTER_S` (a call may be ringing); then hung up |
+| unknown            | –     | alive, ours    | hung up when seen in two rounds (a dial may be on its way to us)      |
+
+“Ours” is a leg that carries our client_state: the far end of a transfer, or another application on the same connection, does
+not, and is left alone.
 
 Decides nothing inside a conversation. A round that fails (Redis or carrier away) is skipped: the next one sees the same.
 """
@@ -73,6 +77,8 @@ class Sweeper:
     def __init__(self, services: CallServices) -> None:
         self._services = services
         self._is_stopping = False
+        self._strangers: set[str] = set()
+        """Live legs of ours that the last round did not find in Redis."""
 
     def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
         self._is_stopping = True
@@ -98,6 +104,19 @@ class Sweeper:
                     self._sweep_one(call_control_id, self._services.clock.wall() - started_at)
                 except BackendError as error:
                     log.warning("sweep_of_call_failed", error=str(error))
+        try:
+            self._sweep_strangers(set(calls))
+        except BackendError as error:
+            log.warning("carrier_not_compared", error=str(error))
+
+    def _sweep_strangers(self, known: set[str]) -> None:
+        """Legs that cost money and that nobody here knows, such as after a loss of Redis."""
+        alive = self._services.carrier.live_calls()
+        strangers = {call for call, state in alive.items() if state and call not in known}
+        for call_control_id in strangers & self._strangers:
+            log.warning("stranger_hung_up", call_control_id=call_control_id)
+            self._hang_up(call_control_id, 0.0)
+        self._strangers = strangers
 
     def _sweep_one(self, call_control_id: str, age_s: float) -> None:
         services = self._services

@@ -324,3 +324,17 @@ def test_a_clip_that_is_too_large_is_a_bug(stores: Stores, call: str) -> None:
     """Nothing we say is sixteen megabytes long."""
     with pytest.raises(ValueError, match="16 MiB"):
         stores.audio_clips.put(call, "1-2", "secret", bytes(16 * 1024 * 1024 + 1))
+
+
+def test_the_limit_of_one_number_has_a_window_of_its_own() -> None:
+    """Three an hour to one number are three an hour, however many a minute are allowed in all."""
+    clock = StandingClock()
+    limits = DialLimits(MemoryDatabase(clock), per_number=1, overall=9, window_s=60, number_window_s=3600)
+    assert limits.take("+13125550100", "d-1").is_allowed
+    clock.now += 61
+
+    permit = limits.take("+13125550100", "d-2")
+
+    assert not permit.is_allowed and permit.exhausted == "number"
+    assert 3500 < permit.retry_after_s < 3600
+    assert limits.take("+13125550101", "d-3").is_allowed

@@ -17,7 +17,7 @@ from typing import Any
 
 from backend.carrier.base import DialledCall
 from backend.carrier.telnyx import wire
-from backend.carrier.telnyx.webhooks import encode_client_state
+from backend.carrier.telnyx.webhooks import decode_client_state, encode_client_state
 from backend.errors import CallGone, CarrierError, Rejected, Unavailable
 
 MAX_TRIES = 4
@@ -239,9 +239,9 @@ class TelnyxClient:
             raise
         return _data(answer).get("is_alive") is True
 
-    def live_calls(self) -> list[str]:
+    def live_calls(self) -> dict[str, dict[str, Any]]:
         """All pages, followed by cursor as documented, or by number as the SDK has it."""
-        found: dict[str, None] = {}
+        found: dict[str, dict[str, Any]] = {}
         query: dict[str, str] = {}
         for page in range(1, MAX_PAGES + 1):
             answer = self._ask(
@@ -256,12 +256,12 @@ class TelnyxClient:
             before = len(found)
             for call in calls if isinstance(calls, list) else []:
                 if isinstance(call, dict) and isinstance(call.get("call_control_id"), str):
-                    found[call["call_control_id"]] = None
+                    found[call["call_control_id"]] = decode_client_state(call.get("client_state"))
             meta = answer.get("meta")
             query = _next_page(meta if isinstance(meta, dict) else {}, page)
             if not query or len(found) == before:
                 break
-        return list(found)
+        return found
 
     # --- how ---
 

@@ -93,8 +93,6 @@ class Unknown:
 
 StreamMessage = Connected | Started | Media | Mark | Dtmf | StreamError | Stopped | Unknown
 
-_ABSENT = object()
-
 
 def parse_message(message: str | bytes) -> StreamMessage:
     """Raises MalformedMessage, whose text never repeats what was sent."""
@@ -204,14 +202,12 @@ def _text(body: dict[str, Any], key: str, longest: int, *, default: str | None =
 
 
 def _number(body: dict[str, Any], key: str, default: int | None = None) -> int:
-    value = body.get(key, _ABSENT)
-    if type(value) is str and len(value) <= 16 and value.isascii() and value.isdigit():
-        value = int(value)
-    elif value is _ABSENT and default is not None:
-        return default
-    if type(value) is not int or not 0 <= value <= _LARGEST_NUMBER:
-        raise MalformedMessage(f"{key} is not a whole number")
-    return value
+    value = body.get(key, default)
+    if type(value) is str and len(value) <= 16 and value.isdecimal() and value.isascii():
+        return int(value)
+    if type(value) is int and 0 <= value <= _LARGEST_NUMBER:
+        return value
+    raise MalformedMessage(f"{key} is not a whole number")
 
 
 def check_payload(encoding: str, payload: bytes) -> None:

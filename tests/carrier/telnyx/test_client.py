@@ -11,7 +11,7 @@ import pytest
 
 from backend.carrier.base import CarrierClient, DialledCall
 from backend.carrier.telnyx.client import TRY_WITHIN_S, TelnyxClient, TelnyxOptions
-from backend.carrier.telnyx.webhooks import decode_client_state
+from backend.carrier.telnyx.webhooks import decode_client_state, encode_client_state
 from backend.errors import CallGone, CarrierError, Rejected, Unavailable
 from tests.carrier.telnyx.telnyx_stub import Answer, TelnyxStub, error
 
@@ -293,7 +293,7 @@ def test_live_calls_are_read_to_the_last_page(client: TelnyxClient, stub: Telnyx
         data = [{"call_control_id": call} for call in calls]
         stub.answers.append(Answer(body={"data": [*data, {}, None], "meta": {"cursors": {"after": after}}}))
 
-    assert client.live_calls() == ["a", "b", "c", "d"]
+    assert list(client.live_calls()) == ["a", "b", "c", "d"]
     assert stub.paths[0] == "/connections/conn-1/active_calls"
     assert stub.paths[1].endswith("?page%5Bafter%5D=x+y") or stub.paths[1].endswith("?page%5Bafter%5D=x%20y")
 
@@ -304,7 +304,16 @@ def test_live_calls_are_also_read_by_page_number(client: TelnyxClient, stub: Tel
         meta = {"page_number": number, "total_pages": 2}
         stub.answers.append(Answer(body={"data": [{"call_control_id": f"c{number}"}], "meta": meta}))
 
-    assert client.live_calls() == ["c1", "c2"]
+    assert list(client.live_calls()) == ["c1", "c2"]
+
+
+def test_a_live_call_tells_whether_it_is_ours(client: TelnyxClient, stub: TelnyxStub) -> None:
+    """By the client_state that we attached; what others attached does not count."""
+    ours, theirs = encode_client_state({"agent_id": "demo"}), "eA=="
+    data = [{"call_control_id": "a", "client_state": ours}, {"call_control_id": "b", "client_state": theirs}]
+    stub.answers.append(Answer(body={"data": data}))
+
+    assert client.live_calls() == {"a": {"agent_id": "demo"}, "b": {}}
 
 
 def test_a_cursor_that_leads_nowhere_ends(client: TelnyxClient, stub: TelnyxStub) -> None:
@@ -312,7 +321,7 @@ def test_a_cursor_that_leads_nowhere_ends(client: TelnyxClient, stub: TelnyxStub
     page = Answer(body={"data": [{"call_control_id": "a"}], "meta": {"cursors": {"after": "same"}}})
     stub.answers.extend([page] * 9)
 
-    assert client.live_calls() == ["a"]
+    assert client.live_calls() == {"a": {}}
     assert len(stub.asked) == 2
 
 
