@@ -59,6 +59,9 @@ def _alaw_encode_table() -> NDArray[np.uint8]:
 
 _ULAW_TO_PCM = _ulaw_decode_table()
 _ALAW_TO_PCM = _alaw_decode_table()
+_ULAW_HALVES = _ULAW_TO_PCM.tobytes()[0::2], _ULAW_TO_PCM.tobytes()[1::2]
+_ALAW_HALVES = _ALAW_TO_PCM.tobytes()[0::2], _ALAW_TO_PCM.tobytes()[1::2]
+"""Low and high byte of each code's sample: two `translate`s cost half of a numpy look-up for one 20 ms frame."""
 _PCM_TO_ULAW = _ulaw_encode_table()
 _PCM_TO_ALAW = _alaw_encode_table()
 
@@ -75,12 +78,19 @@ def decode_alaw(encoded: bytes) -> Samples:
 
 def decode_ulaw_bytes(encoded: bytes) -> bytes:
     """μ-law bytes as s16le bytes."""
-    return _ULAW_TO_PCM[np.frombuffer(encoded, np.uint8)].tobytes()
+    return _interleave(encoded, _ULAW_HALVES)
 
 
 def decode_alaw_bytes(encoded: bytes) -> bytes:
     """A-law bytes as s16le bytes."""
-    return _ALAW_TO_PCM[np.frombuffer(encoded, np.uint8)].tobytes()
+    return _interleave(encoded, _ALAW_HALVES)
+
+
+def _interleave(encoded: bytes, halves: tuple[bytes, bytes]) -> bytes:
+    pcm = bytearray(2 * len(encoded))
+    pcm[0::2] = encoded.translate(halves[0])
+    pcm[1::2] = encoded.translate(halves[1])
+    return bytes(pcm)
 
 
 def encode_ulaw(pcm: Samples | bytes) -> bytes:

@@ -51,6 +51,9 @@ _MOST_ROUNDS = 4
 _MOST_PENDING_S = 10.0
 
 
+_SILENT = np.zeros(_BLOCKS, np.float32)
+
+
 class SileroStream:
     """One caller. Made by `SileroVad.open`."""
 
@@ -61,6 +64,8 @@ class SileroStream:
         self._is_open = True
         self.pending = bytearray()
         self.pre_roll: deque[bytes] = deque(maxlen=_PRE_ROLL)
+        self.levels: deque[NDArray[np.float32]] = deque([_SILENT] * _HISTORY, maxlen=_HISTORY)
+        """RMS per block, a row per chunk, newest last."""
         self.chunks_done = 0
         self.hold = 0
         self.background = 0.0
@@ -99,9 +104,14 @@ class SileroStream:
             self.hold -= 1
         return self.hold > 0
 
-    def take_probability(self, probability: float, levels: NDArray[np.float32], loudest: float) -> None:
-        """One chunk was analysed (or was too quiet for that: probability 0). `levels` is the history of this stream,
-        newest block last."""
+    def take_silence(self) -> None:
+        """One chunk of digital silence while there is no speech: nothing to compute."""
+        self.chunks_done += 1
+        self.run = 0
+        self.background *= 0.7
+
+    def take_probability(self, probability: float, loudest: float) -> None:
+        """One chunk was analysed (or was too quiet for that: probability 0)."""
         self.chunks_done += 1
         if probability >= _OFF:
             self.last_likely = self.chunks_done
@@ -114,9 +124,9 @@ class SileroStream:
         now_s = self.chunks_done * _CHUNK_S
         if not self.is_speech:
             if self.run >= _ON_RUN:
-                self._report(True, self._began_at(levels, now_s))
+                self._report(True, self._began_at(np.concatenate(self.levels), now_s))
         elif probability < _OFF and self.chunks_done - self.last_likely >= 2:
-            ended_at = self._ended_at(levels, now_s)
+            ended_at = self._ended_at(np.concatenate(self.levels), now_s)
             if now_s - ended_at >= self._group.min_gap_s:
                 self._report(False, ended_at)
 
@@ -193,20 +203,20 @@ class _Group:
         self._rate = np.array(sample_rate)
         self._state = np.zeros((2, capacity, 128), np.float32)
         self._contexts = np.zeros((capacity, self._context), np.float32)
-        self._levels = np.zeros((capacity, _HISTORY * _BLOCKS), np.float32)
         self._free = list(range(capacity - 1, -1, -1))
         self.streams: dict[int, SileroStream] = {}
         self.chunk_bytes = 2 * self._frame
         self.most_pending = int(_MOST_PENDING_S * sample_rate) * 2
         self.min_gap_s = min_gap_s
         self.chunks_analysed = 0
+        self._silent_chunk = bytes(self.chunk_bytes)
+        self._has_waited = False
 
     def open(self) -> SileroStream:
         if not self._free:
             raise EngineBusy("every voice activity slot is taken", engine="silero")
         slot = self._free.pop()
         self._forget(slot)
-        self._levels[slot] = 0
         stream = SileroStream(self, slot)
         self.streams[slot] = stream
         return stream
@@ -216,42 +226,59 @@ class _Group:
         self._free.append(slot)
 
     def step(self) -> None:
+        """Up to `_MOST_ROUNDS` chunks of each stream. A batch that is far from full waits for one more step: what the
+        model costs per chunk halves from a small batch to a large one."""
         for _ in range(_MOST_ROUNDS):
             ready = [slot for slot, stream in self.streams.items() if len(stream.pending) >= self.chunk_bytes]
-            if not ready:
+            if not ready or (not self._has_waited and len(ready) < 0.7 * len(self.streams)):
+                self._has_waited = bool(ready)
                 return
+            self._has_waited = False
             self._round(ready)
 
     def _round(self, slots: list[int]) -> None:
         """One chunk of each of these streams."""
-        size, streams = self.chunk_bytes, [self.streams[slot] for slot in slots]
-        taken = []
-        for stream in streams:
-            taken.append(bytes(stream.pending[:size]))
+        size, live_slots, streams, taken = self.chunk_bytes, [], [], []
+        for slot in slots:
+            stream = self.streams[slot]
+            chunk = bytes(stream.pending[:size])
             del stream.pending[:size]
-        samples = self._samples(taken)
-        blocks = (samples * 32768.0).reshape(len(slots), _BLOCKS, -1)
-        levels = np.sqrt(np.einsum("sbn,sbn->sb", blocks, blocks) / blocks.shape[2])
-        loudest = levels.max(axis=1).tolist()
-        self._levels[slots] = np.concatenate((self._levels[slots][:, _BLOCKS:], levels), axis=1)
+            if chunk == self._silent_chunk and not stream.is_speech and stream.hold <= 1:
+                stream.hold = 0
+                stream.take_silence()
+                stream.levels.append(_SILENT)
+                stream.pre_roll.append(chunk)
+                continue
+            live_slots.append(slot)
+            streams.append(stream)
+            taken.append(chunk)
+        if streams:
+            self._analyse(live_slots, streams, taken)
 
-        was_shut = [stream.hold == 0 for stream in streams]
-        is_open = [stream.take_level(level) for stream, level in zip(streams, loudest, strict=True)]
-        opened = [i for i in range(len(slots)) if is_open[i] and was_shut[i]]
+    def _analyse(self, slots: list[int], streams: list[SileroStream], taken: list[bytes]) -> None:
+        samples = self._samples(taken)
+        blocks = np.square(samples).reshape(len(slots), _BLOCKS, -1)
+        levels = np.sqrt(np.add.reduce(blocks, axis=2) * np.float32(32768.0**2 / blocks.shape[2]))
+        loudest = np.maximum.reduce(levels, axis=1).tolist()
+        opened, live = [], []
+        for i, stream in enumerate(streams):
+            stream.levels.append(levels[i])
+            was_shut = stream.hold == 0
+            if stream.take_level(loudest[i]):
+                live.append(i)
+                if was_shut:
+                    opened.append(slots[i])
         if opened:
-            self._show_pre_roll([slots[i] for i in opened])
+            self._show_pre_roll(opened)
         probabilities = [0.0] * len(slots)
-        live = [i for i in range(len(slots)) if is_open[i]]
         if live:
-            for i, probability in zip(live, self._run([slots[i] for i in live], samples[live]), strict=True):
+            is_all = len(live) == len(slots)
+            found = self._run(slots if is_all else [slots[i] for i in live], samples if is_all else samples[live])
+            for i, probability in zip(live, found, strict=True):
                 probabilities[i] = probability
         for i, stream in enumerate(streams):
             stream.pre_roll.append(taken[i])
-            if is_open[i] or stream.is_speech or loudest[i] != stream.background:
-                stream.take_probability(probabilities[i], self._levels[slots[i]], loudest[i])
-            else:  # digital silence costs nothing
-                stream.chunks_done += 1
-                stream.run = 0
+            stream.take_probability(probabilities[i], loudest[i])
 
     def _show_pre_roll(self, slots: list[int]) -> None:
         """The model has not seen these streams for a while: start it afresh on what came just before."""
@@ -280,7 +307,8 @@ class _Group:
         probabilities, state = self._session.run(None, feeds)
         self._state[:, slots] = state
         self._contexts[slots] = samples[:, -self._context :]
-        return [float(probability) for probability in probabilities[:, 0]]
+        found: list[float] = probabilities[:, 0].tolist()
+        return found
 
 
 def _model_path() -> str:

@@ -27,7 +27,7 @@ take it as the order to close with 1012 and return.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from socket import SHUT_WR
+from socket import AF_UNIX, IPPROTO_TCP, SHUT_WR, TCP_NODELAY
 from typing import Any
 from weakref import WeakSet
 
@@ -41,6 +41,11 @@ from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.server import ServerProtocol
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform without the C extension
+    from websockets.utils import apply_mask
 
 log = logging.getLogger(__name__)
 _protocol_log = logging.getLogger(__name__ + ".protocol")
@@ -110,6 +115,7 @@ class WireSocket:
         self._heard = True
         self._asked = False
         self._is_leaving = False
+        self._is_between_messages = True
         self._on_message: OnMessage | None = None
         self._ended = Event()
         self.close_code = NO_CLOSE_FRAME
@@ -142,6 +148,8 @@ class WireSocket:
         response = ServerProtocol(logger=_protocol_log).accept(Request(environ.get("PATH_INFO", "/"), headers))
         if response.status_code != 101:
             raise UpgradeRefused(response.status_code, "not a WebSocket handshake of version 13")
+        if connection.family != AF_UNIX:
+            connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         connection.sendall(response.serialize())
         protocol = Protocol(SERVER, max_size=LARGEST_MESSAGE, logger=_protocol_log)
         return cls(connection, protocol, ping_after_s=ping_after_s)
@@ -222,11 +230,17 @@ class WireSocket:
         if self.is_closed:
             return False
         if isinstance(message, str):
-            self._protocol.send_text(message.encode())
-        elif is_text:
-            self._protocol.send_text(message)
+            message, is_text = message.encode(), True
+        length = len(message)
+        if length < 126:
+            head = bytes((0x81 if is_text else 0x82, length))
+        elif length < 65536:
+            head = bytes((0x81 if is_text else 0x82, 126, length >> 8, length & 255))
         else:
-            self._protocol.send_binary(message)
+            head = bytes((0x81 if is_text else 0x82, 127)) + length.to_bytes(8)
+        # A whole frame, as the protocol would write it; it keeps no state about these, so it need not be asked.
+        self._outbox.append(head + message)
+        self._outbox_bytes += len(head) + length
         self._push_out()
         return not self.is_closed
 
@@ -261,6 +275,10 @@ class WireSocket:
             data = b""
         self._heard = True
         protocol = self._protocol
+        if data and self._is_between_messages:
+            data = self._take_plain_frames(data)
+            if not data:
+                return
         if data:
             protocol.receive_data(data)
         else:
@@ -271,6 +289,23 @@ class WireSocket:
         self._push_out()
         if not data:
             self._finish()
+            return
+        self._is_between_messages = (
+            not protocol.reader.buffer and protocol.current_size is None and protocol.state is OPEN
+        )
+
+    def _take_plain_frames(self, data: bytes) -> bytes:
+        """Nearly all that ever comes is a whole, unfragmented, masked text frame of 126 to 65535 bytes, alone in its
+        packet. Such frames are taken here at a fifth of the protocol's price; the rest of `data`, from the first frame
+        that is anything else, is returned for the protocol."""
+        start, length = 0, len(data)
+        while length - start >= 8 and data[start] == 0x81 and data[start + 1] == 0xFE:
+            end = start + 8 + (data[start + 2] << 8 | data[start + 3])
+            if end > length or end - start < 134 or self._is_leaving or self._protocol.state is not OPEN:
+                break
+            self._deliver(apply_mask(data[start + 8 : end], data[start + 4 : start + 8]), True)
+            start = end
+        return data[start:]
 
     def _take(self, frame: Frame) -> None:
         opcode = frame.opcode

@@ -10,7 +10,7 @@ from tests.engines.speech import SENTENCES, frames, silence, spoken
 @pytest.mark.parametrize("frame_ms", [10, 20, 30])
 @pytest.mark.parametrize("aggressiveness", [0, 1, 2, 3])
 def test_a_sentence_has_a_beginning_and_an_end(aggressiveness: int, frame_ms: int) -> None:
-    """Within 60 ms, whatever the mode and the frame."""
+    """Within 80 ms, whatever the mode and the frame."""
     vad = WebRtcVad(aggressiveness=aggressiveness, frame_ms=frame_ms)
     stream = vad.open()
     speech = spoken(SENTENCES[3])
@@ -20,8 +20,8 @@ def test_a_sentence_has_a_beginning_and_an_end(aggressiveness: int, frame_ms: in
         vad.step()
         edges += stream.edges()
 
-    assert edges[0].is_speech and edges[0].at_s == pytest.approx(1, abs=0.06)
-    assert not edges[-1].is_speech and edges[-1].at_s == pytest.approx(1 + len(speech) / 16000, abs=0.06)
+    assert edges[0].is_speech and edges[0].at_s == pytest.approx(1, abs=0.08)
+    assert not edges[-1].is_speech and edges[-1].at_s == pytest.approx(1 + len(speech) / 16000, abs=0.08)
     assert [index % 2 == 0 for index in range(len(edges))] == [edge.is_speech for edge in edges]
 
 

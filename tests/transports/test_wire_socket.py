@@ -46,7 +46,8 @@ def start_server() -> Server:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", "1", "-b", f"127.0.0.1:{port}"]
     command += ["--no-control-socket", "--graceful-timeout", "1", "--log-level", "warning"]
-    process = subprocess.Popen([*command, "tests.transports.socket_app:app"], cwd=ROOT)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([*command, "tests.transports.socket_app:app"], cwd="/", env=env)  # no gunicorn.conf.py
     server = Server(port, process)
     for _ in range(200):
         try:
