@@ -14,7 +14,7 @@ from backend.audio.wav import build_wav
 from backend.call.commands import Speak
 from backend.call.events import Event, SynthesisFinished, SynthesisStarted
 from backend.engines.base import AudioFrame
-from backend.errors import CarrierError
+from backend.errors import CarrierError, EngineFailed
 from backend.session.ear import SAMPLE_RATE
 from backend.session.leg_commands import LegCommands
 from backend.session.services import CallServices
@@ -37,9 +37,12 @@ class PlaybackDelivery:
 
     def deliver(self, command: Speak, frames: Iterator[AudioFrame]) -> None:
         self.sent_s = 0.0
-        pcm = b"".join(frame.pcm for frame in frames)
+        made = list(frames)
         if command.generation < self._generation:
             return
+        if not (made and made[-1].is_final):
+            raise EngineFailed("the voice ended without its last frame", engine="tts")
+        pcm = b"".join(frame.pcm for frame in made)
         secret = secrets.token_urlsafe(16)
         self._services.stores.audio_clips.put(
             self._call_control_id, command.playback_id, secret, build_wav(pcm, SAMPLE_RATE)

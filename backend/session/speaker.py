@@ -43,7 +43,8 @@ class Delivery(Protocol):
 
     def deliver(self, command: Speak, frames: Iterator[AudioFrame]) -> None:
         """Hand over all frames; posts SynthesisStarted and SynthesisFinished. Raises EngineError or CarrierError from
-        the frames or the carrier; `sent_s` tells how much was handed over until then."""
+        the frames or the carrier, also when the frames end without a final one (cancelled); `sent_s` tells how much
+        was handed over until then."""
         ...
 
     @property
@@ -69,7 +70,8 @@ class Speaker:
         self._queue: Queue[Speak] = Queue()
         self._generation = 1
         self._cancelled: set[str] = set()
-        self._current: tuple[str, str] | None = None
+        self._current: tuple[Speak, str] | None = None
+        """What is being made, and its synthesis_id."""
         self._greenlet: Greenlet = gevent.spawn(self._run)
 
     def say(self, command: Speak) -> None:
@@ -86,8 +88,11 @@ class Speaker:
     def cancel(self, playback_id: str) -> None:
         """Stop making one piece that is not audible yet."""
         self._cancelled.add(playback_id)
-        if self._current is not None and self._current[0] == playback_id:
+        if self._current is not None and self._current[0].playback_id == playback_id:
+            command = self._current[0]
             self._interrupt()
+            # It was registered: left there, it would keep back the flag of every later end (A3).
+            gevent.spawn(self._end_in_store, command.playback_id, command.generation, command.number)
 
     def mark_returned(self, name: str) -> None:
         """The carrier returned a mark: that piece was heard, or cleared if its generation is void by now."""
@@ -126,10 +131,13 @@ class Speaker:
             voices = voices[1:]
         if not self._register(command):
             return  # void already, or the call is finished
+        if self._is_void(command):  # it became void while Redis was asked
+            self._end_in_store(command.playback_id, command.generation, command.number)
+            return
         error: BackendError | None = None
         for attempt, voice in enumerate(voices, 1):
             synthesis_id = f"{self._call_control_id}:{command.playback_id}:{attempt}{'f' * command.use_fallback_voice}"
-            self._current = (command.playback_id, synthesis_id)
+            self._current = (command, synthesis_id)
             request = SynthesisRequest(
                 synthesis_id, command.text, voice, self._agent.language, SAMPLE_RATE, frame_duration_ms=FRAME_MS
             )
@@ -139,6 +147,8 @@ class Speaker:
                 break
             except BackendError as failure:
                 error = failure
+                if self._is_void(command):
+                    break
                 SYNTHESIS_FAILURES.count(reason=type(failure).__name__)
                 log.warning("synthesis_failed", playback_id=command.playback_id, attempt=attempt, error=str(failure))
                 if self._delivery.sent_s > 0 or not isinstance(failure, EngineError):

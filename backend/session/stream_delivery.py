@@ -14,6 +14,7 @@ from backend.call.events import Event, SynthesisFinished, SynthesisStarted
 from backend.carrier.base import MediaStream
 from backend.clock import Clock
 from backend.engines.base import AudioFrame
+from backend.errors import EngineFailed
 from backend.session.ear import ENCODERS, SAMPLE_RATE
 
 AHEAD_S = 1.0
@@ -35,13 +36,21 @@ class StreamDelivery:
 
     def deliver(self, command: Speak, frames: Iterator[AudioFrame]) -> None:
         self.sent_s = 0.0
+        has_begun = is_whole = False
         for frame in frames:
             if command.generation < self._generation:
                 return
-            if self.sent_s == 0.0:
+            if frame.pcm and not has_begun:
+                has_begun = True
                 self._begin(command)
-            self._send(frame)
-        if self.sent_s == 0.0:
+            if frame.pcm:
+                self._send(frame)
+            is_whole = frame.is_final
+        if command.generation < self._generation:
+            return
+        if not is_whole:
+            raise EngineFailed("the voice ended without its last frame", engine="tts")
+        if not has_begun:
             self._begin(command)  # nothing audible in it: over as soon as it began
         self._stream.send_mark(command.playback_id)
         self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))

@@ -1,0 +1,232 @@
+"""backend/session/speaker.py, over both ways of delivery where it matters."""
+
+from collections.abc import Iterator
+
+import gevent
+import pytest
+
+from backend.call.agent_config import AgentConfig
+from backend.call.commands import Speak
+from backend.call.events import Event, PlaybackEnded, SynthesisFailed, SynthesisFinished, SynthesisStarted
+from backend.errors import EngineBusy, EngineFailed
+from backend.session.speaker import Speaker
+from backend.session.stream_delivery import StreamDelivery
+from tests.fakes.fake_stream import FakeStream
+from tests.fakes.fake_tts import Voice
+from tests.session.conftest import make_agent
+from tests.session.rig import CALL, Rig, settle, wait_until
+
+BUSY = EngineBusy("full", engine="fake")
+
+
+def piece(number: int, text: str = "", generation: int = 1, *, fallback: bool = False) -> Speak:
+    return Speak(f"{generation}-{number}", generation, number, text or f"Piece {number}.", "answer", fallback)
+
+
+class Talk:
+    """A speaker with everything it says and posts."""
+
+    def __init__(self, rig: Rig, agent: AgentConfig) -> None:
+        self.posted: list[Event] = []
+        self.stream = FakeStream(rig.clock)
+        delivery = StreamDelivery(self.stream, "PCMU", rig.clock, self.posted.append)
+        self.speaker = Speaker(rig.services, agent, CALL, delivery, self.posted.append)
+
+    def of(self, kind: type[Event]) -> list[str]:
+        return [event.playback_id for event in self.posted if isinstance(event, kind)]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def talk(rig: Rig, agent: AgentConfig) -> Iterator[Talk]:
+    rig.ring()
+    made = Talk(rig, agent)
+    yield made
+    made.speaker.close()
+    settle()
+
+
+def test_pieces_are_said_one_after_the_other_each_with_its_mark(talk: Talk) -> None:
+    """In the order in which they were asked for."""
+    for number in (1, 2, 3):
+        talk.speaker.say(piece(number))
+    wait_until(lambda: len(talk.of(SynthesisFinished)) == 3)
+
+    assert talk.stream.marks() == ["1-1", "1-2", "1-3"]
+    assert talk.of(SynthesisStarted) == talk.of(SynthesisFinished) == ["1-1", "1-2", "1-3"]
+
+
+def test_a_voice_that_fails_before_its_first_sample_is_replaced_in_order(rig: Rig, talk: Talk) -> None:
+    """The caller hears the piece in the other voice before the next piece, and nothing counts as failed."""
+    rig.tts.voices["first"] = Voice(error=BUSY)
+    talk.speaker.say(piece(1))
+    talk.speaker.say(piece(2))
+    wait_until(lambda: len(talk.of(SynthesisFinished)) == 2)
+
+    assert rig.tts.texts() == [
+        ("first", "Piece 1."), ("second", "Piece 1."), ("first", "Piece 2."), ("second", "Piece 2."),
+    ]  # fmt: skip
+    assert talk.stream.marks() == ["1-1", "1-2"] and talk.of(SynthesisFailed) == []
+    assert len({request.synthesis_id for request in rig.tts.requests}) == 4
+
+
+def test_without_a_fallback_voice_the_same_voice_is_tried_again(rig: Rig) -> None:
+    """A worker that is full now may not be in a moment."""
+    rig.ring()
+    talk = Talk(rig, make_agent(fallback_voice=""))
+    rig.tts.voices["first"] = Voice(error=BUSY)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFailed))
+    talk.speaker.close()
+
+    assert [voice for voice, _ in rig.tts.texts()] == ["first", "first"]
+
+
+def test_a_piece_for_the_fallback_voice_uses_only_that(rig: Rig, talk: Talk) -> None:
+    """The core asks for it when the first voice did not come in time."""
+    talk.speaker.say(piece(1, fallback=True))
+    wait_until(lambda: talk.of(SynthesisFinished))
+
+    assert rig.tts.texts() == [("second", "Piece 1.")]
+
+
+def test_when_no_voice_works_the_piece_failed_and_no_longer_counts(rig: Rig, talk: Talk) -> None:
+    """And the next piece is tried all the same."""
+    rig.tts.voices["first"] = rig.tts.voices["second"] = Voice(error=BUSY)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFailed))
+    rig.tts.voices.clear()
+    talk.speaker.say(piece(2))
+    wait_until(lambda: talk.of(SynthesisFinished) == ["1-2"])
+
+    (failed,) = [event for event in talk.posted if isinstance(event, SynthesisFailed)]
+    assert (failed.playback_id, failed.sent_s, failed.error) == ("1-1", 0.0, "EngineBusy")
+    assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-2"]
+
+
+def test_a_voice_that_fails_in_the_middle_is_not_begun_anew(rig: Rig, talk: Talk) -> None:
+    """The caller would hear the beginning twice. How much was handed over is told."""
+    rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, error=EngineFailed("x", engine="fake"), error_after=2)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFailed))
+
+    (failed,) = [event for event in talk.posted if isinstance(event, SynthesisFailed)]
+    assert failed.sent_s == pytest.approx(0.1) and len(rig.tts.requests) == 1
+
+
+def test_each_piece_is_registered_before_the_carrier_hears_of_it(rig: Rig, talk: Talk) -> None:
+    """Else an end that comes at once would find nothing to end (A2)."""
+    outstanding_at_first_audio: list[list[str]] = []
+    send = talk.stream.send_audio
+
+    def look(encoded: bytes) -> None:
+        outstanding_at_first_audio.append([left.playback_id for left in rig.stores.playbacks.outstanding(CALL)])
+        send(encoded)
+
+    talk.stream.send_audio = look  # type: ignore[method-assign]  # only looks, then does the same
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFinished))
+
+    assert all(seen == ["1-1"] for seen in outstanding_at_first_audio) and outstanding_at_first_audio
+
+
+def test_speech_goes_on_while_redis_is_away(rig: Rig, talk: Talk) -> None:
+    """The owner's own ledger is complete without it (G4)."""
+    rig.database.is_away = True
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFinished))
+    talk.speaker.mark_returned("1-1")
+    talk.speaker.stop(2)
+    settle()
+
+    assert talk.of(PlaybackEnded) == ["1-1"] and talk.of(SynthesisFailed) == []
+
+
+def test_stop_clears_the_carrier_cancels_the_voice_and_voids_what_waits(rig: Rig, talk: Talk) -> None:
+    """Nothing of the old generation is sent or posted afterwards; the new generation is said at once."""
+    rig.tts.voices["first"] = Voice(seconds=0.2, hangs_after=1)
+    talk.speaker.say(piece(1))
+    talk.speaker.say(piece(2))
+    wait_until(lambda: talk.of(SynthesisStarted))
+    talk.speaker.stop(2)
+    sent = len(talk.stream.sent)
+    rig.tts.voices.clear()
+    talk.speaker.say(piece(3, generation=2))
+    wait_until(lambda: talk.of(SynthesisFinished) == ["2-3"])
+
+    assert talk.stream.kinds()[sent - 1] == "clear"
+    assert len(rig.tts.cancelled) == 1 and rig.tts.cancelled[0] not in rig.tts.running
+    assert talk.of(SynthesisFailed) == [] and talk.stream.marks() == ["2-3"]
+    assert [text for _, text in rig.tts.texts()] == ["Piece 1.", "Piece 3."]
+    wait_until(lambda: [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["2-3"])
+
+
+def test_a_piece_that_is_cancelled_is_not_said_and_no_longer_counts(rig: Rig, talk: Talk) -> None:
+    """Else the flag of every later end would wait for it (A3)."""
+    rig.tts.voices["first"] = Voice(hangs_after=0)
+    talk.speaker.say(piece(1))
+    talk.speaker.say(piece(2, fallback=True))
+    wait_until(lambda: rig.tts.running)
+    talk.speaker.cancel("1-1")
+    wait_until(lambda: talk.of(SynthesisFinished) == ["1-2"])
+    settle()
+
+    assert talk.stream.marks() == ["1-2"] and rig.tts.running == {}
+    assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-2"]
+
+
+def test_a_piece_that_is_cancelled_before_its_turn_is_never_asked_for(rig: Rig, talk: Talk) -> None:
+    """The one that is being said is not disturbed."""
+    rig.tts.voices["first"] = Voice(hangs_after=0)
+    talk.speaker.say(piece(1))
+    talk.speaker.say(piece(2))
+    wait_until(lambda: rig.tts.running)
+    talk.speaker.cancel("1-2")
+    assert rig.tts.cancelled == []
+    talk.speaker.cancel("1-1")
+    talk.speaker.say(piece(3, fallback=True))
+    wait_until(lambda: talk.of(SynthesisFinished))
+
+    assert [text for _, text in rig.tts.texts()] == ["Piece 1.", "Piece 3."]
+
+
+def test_a_piece_that_is_cancelled_while_it_is_being_registered_is_not_said(rig: Rig, talk: Talk) -> None:
+    """Redis may be slow; what was cancelled meanwhile must not be made."""
+    register = rig.stores.playbacks.register
+
+    def slow(*arguments: object) -> bool:
+        gevent.sleep(0.02)
+        return register(*arguments)  # type: ignore[arg-type]
+
+    rig.stores.playbacks.register = slow  # type: ignore[method-assign]  # a slow network, then the same
+    talk.speaker.say(piece(1))
+    gevent.sleep(0.005)
+    talk.speaker.cancel("1-1")
+    gevent.sleep(0.05)
+
+    assert "playback_register" in rig.database.ran
+    assert rig.tts.requests == [] and rig.stores.playbacks.outstanding(CALL) == []
+
+
+def test_a_mark_ends_the_piece_here_and_in_the_shared_ledger(rig: Rig, talk: Talk) -> None:
+    """Twice is once; nonsense is nothing."""
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFinished))
+    for name in ("1-1", "1-1", "", "x", "1-", "-1", "1-x", "²-1", "1-1-1"):
+        talk.speaker.mark_returned(name)
+    settle()
+
+    assert set(talk.of(PlaybackEnded)) == {"1-1"}
+    assert rig.stores.playbacks.outstanding(CALL) == []
+    assert rig.stores.flags.take_agent_done_speaking(CALL) == (1, 1)
+
+
+def test_after_close_nothing_is_said_and_the_voice_is_cancelled(rig: Rig, talk: Talk) -> None:
+    """The call is over."""
+    rig.tts.voices["first"] = Voice(hangs_after=1)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisStarted))
+    talk.speaker.close()
+    talk.speaker.say(piece(2))
+    settle()
+
+    assert rig.tts.running == {} and talk.stream.marks() == []

@@ -1,0 +1,123 @@
+"""backend/session/stream_delivery.py"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from backend.audio import g711
+from backend.call.commands import Speak
+from backend.call.events import Event, SynthesisFinished, SynthesisStarted
+from backend.clock import SystemClock
+from backend.engines.base import AudioFrame
+from backend.errors import EngineFailed
+from backend.session.stream_delivery import AHEAD_S, BREATH_S, StreamDelivery
+from tests.fakes.fake_clock import FakeClock
+from tests.fakes.fake_stream import FakeStream
+
+
+def piece(number: int = 1, generation: int = 1) -> Speak:
+    return Speak(f"{generation}-{number}", generation, number, "Hello.", "answer")
+
+
+def frames(*seconds: float, final: bool = True) -> Iterator[AudioFrame]:
+    for number, length in enumerate(seconds):
+        yield AudioFrame(b"\x00\x10" * int(8000 * length), 8000, number, final and number == len(seconds) - 1)
+
+
+class Way:
+    def __init__(self, encoding: str = "PCMU", clock: FakeClock | SystemClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self.stream = FakeStream(self.clock)
+        self.posted: list[Event] = []
+        self.delivery = StreamDelivery(self.stream, encoding, self.clock, self.posted.append)
+
+
+def test_the_mark_stands_behind_the_last_frame() -> None:
+    """So it comes back when all of the piece was played."""
+    way = Way()
+    way.delivery.deliver(piece(), frames(0.1, 0.2))
+
+    assert way.stream.sent == [("audio", "0.100"), ("audio", "0.200"), ("mark", "1-1")]
+    assert way.posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, pytest.approx(0.3))]
+
+
+@pytest.mark.parametrize(("encoding", "encode"), [("PCMU", g711.encode_ulaw), ("PCMA", g711.encode_alaw)])
+def test_audio_is_sent_in_the_streams_own_encoding(encoding: str, encode: object) -> None:
+    """A-law in, A-law out."""
+    way = Way(encoding)
+    way.delivery.deliver(piece(), frames(0.02))
+
+    assert way.stream.audio == encode(b"\x00\x10" * 160)  # type: ignore[operator]
+
+
+def test_a_breath_is_taken_between_pieces_without_a_pause_only() -> None:
+    """The voice's own silence was trimmed; after a real pause none is needed."""
+    way = Way()
+    way.delivery.deliver(piece(1), frames(0.1))
+    way.delivery.deliver(piece(2), frames(0.1))
+    assert isinstance(way.clock, FakeClock)
+    way.clock.advance(5)
+    way.delivery.deliver(piece(3), frames(0.1))
+    sent = [seconds for kind, seconds in way.stream.sent if kind == "audio"]
+
+    assert sent == ["0.100", f"{BREATH_S:.3f}", "0.100", "0.100"]
+
+
+def test_at_most_a_second_lies_at_the_carrier() -> None:
+    """A barge-in throws little away: the third half second waits until there is room."""
+    clock = SystemClock()
+    way = Way(clock=clock)
+    sent_at: list[float] = []
+    send = way.stream.send_audio
+    way.stream.send_audio = lambda encoded: (sent_at.append(clock.monotonic()), send(encoded))[1]  # type: ignore[method-assign]
+    way.delivery.deliver(piece(), frames(0.5, AHEAD_S - 0.5, 0.1))
+
+    assert sent_at[1] - sent_at[0] < 0.05
+    assert 0.09 <= sent_at[2] - sent_at[0] < 0.3
+
+
+def test_a_piece_without_any_sound_is_over_as_soon_as_it_began() -> None:
+    """A text of nothing but punctuation must not wait for audio."""
+    way = Way()
+    way.delivery.deliver(piece(), frames(0.0))
+
+    assert way.stream.sent == [("mark", "1-1")]
+    assert way.posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, 0.0)]
+
+
+def test_an_empty_last_frame_does_not_begin_the_piece_twice() -> None:
+    """Nor does an empty first one."""
+    way = Way()
+    way.delivery.deliver(piece(), frames(0.0, 0.1, 0.0))
+
+    assert way.stream.sent == [("audio", "0.100"), ("mark", "1-1")] and len(way.posted) == 2
+
+
+def test_after_a_stop_an_older_piece_sends_and_posts_nothing_more() -> None:
+    """Whatever its voice still brings."""
+    way = Way()
+
+    def interrupted() -> Iterator[AudioFrame]:
+        yield from frames(0.1, final=False)
+        way.delivery.stop(2)
+        yield from frames(0.1, 0.1)
+
+    way.delivery.deliver(piece(), interrupted())
+    way.delivery.deliver(piece(2, generation=2), frames(0.1))
+
+    assert way.stream.sent == [("audio", "0.100"), ("clear", ""), ("audio", "0.100"), ("mark", "2-2")]
+    assert [type(event).__name__ for event in way.posted] == [
+        "SynthesisStarted", "SynthesisStarted", "SynthesisFinished",
+    ]  # fmt: skip
+
+
+def test_frames_that_end_without_a_last_one_are_a_failure() -> None:
+    """A voice that was cancelled or broke off must not count as spoken to the end."""
+    way = Way()
+    with pytest.raises(EngineFailed):
+        way.delivery.deliver(piece(), frames(0.1, final=False))
+
+    assert way.stream.marks() == [] and way.delivery.sent_s == pytest.approx(0.1)
+    with pytest.raises(EngineFailed):
+        way.delivery.deliver(piece(2), iter(()))
+    assert way.delivery.sent_s == 0.0
