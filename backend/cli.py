@@ -195,6 +195,7 @@ def _say_all(passed: bool) -> bool:
 async def _rehearse_one(scenario: Scenario, stage: Stage, folder: Path, *, quiet: bool = False) -> bool:
     """One call with its timeline, its files and its verdict."""
     console.print(f"\n{scenario.name}: {scenario.title}", style="bold", markup=False)
+    stage.say = say
     timeline = Timeline(console)
     if not quiet:
         stage.carrier.log.subscribe(timeline.show)

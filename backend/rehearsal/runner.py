@@ -22,6 +22,7 @@ from backend.rehearsal.caller import Caller
 from backend.rehearsal.carrier.carrier import RehearsalCarrier
 from backend.rehearsal.carrier.far_end import Leg
 from backend.rehearsal.carrier.faults import Faults
+from backend.rehearsal.carrier.log import CarrierLog
 from backend.rehearsal.carrier.speech import synthesise
 from backend.rehearsal.ear import Reference, listen, possible_texts
 from backend.rehearsal.product_api import ProductApi
@@ -52,6 +53,8 @@ class Stage:
     redis_url: str = ""
     """"": keys are not looked for."""
     barge_in: bool = False
+    say: Callable[[str], None] = lambda line: None
+    """Takes progress lines; silent by default, because many calls at once would talk across each other."""
     faults_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _numbers: "itertools.count[int]" = field(
         default_factory=lambda: itertools.count(random.randrange(100, 9000) * 1000)
@@ -91,11 +94,14 @@ class Outcome:
         return build_result(self.scenario.name, self.verdict, self.facts, self.leg.call_control_id)
 
     def write(self, folder: Path, carrier: RehearsalCarrier) -> None:
-        """recording.wav, result.json and carrier.jsonl."""
+        """recording.wav, result.json and carrier.jsonl (of this call and the legs joined to it)."""
         folder.mkdir(parents=True, exist_ok=True)
         write_stereo(folder / "recording.wav", self.leg.caller_audio(), self.leg.agent_audio())
         write_json(folder / "result.json", self.result)
-        carrier.log.write_jsonl(folder / "carrier.jsonl")
+        own = {leg.call_control_id for leg in carrier.legs.values() if leg.call_session_id == self.leg.call_session_id}
+        log = CarrierLog()
+        log.entries = [entry for entry in carrier.log.entries if entry.call_control_id in (*own, "")]
+        log.write_jsonl(folder / "carrier.jsonl")
 
 
 def check_needs(scenario: Scenario, stage: Stage) -> None:
@@ -164,7 +170,10 @@ async def run_call(
         script.cancel()
         await asyncio.gather(script, return_exceptions=True)
     await asyncio.sleep(_SETTLE_S)
-    keys = await keys_left(stage.redis_url, leg.call_control_id) if check_keys and scenario.expect.no_key_left else None
+    keys = None
+    if check_keys and scenario.expect.no_key_left and stage.redis_url:
+        stage.say(f"waiting until Redis has forgotten the call ({KEYS_GONE_WITHIN_S:g} s at most)")
+        keys = await keys_left(stage.redis_url, leg.call_control_id)
     entries = [entry for entry in stage.carrier.log.entries if entry.call_control_id == leg.call_control_id]
     heard = listen(list(leg.agent_segments), await make_references(agent, scenario.model))
     facts = CallFacts(
@@ -235,10 +244,8 @@ async def store_script(model_url: str, script_id: str, rules: list[ModelRule]) -
             raise CannotRun(f"the scripted model refused the script: {reply.status} {await reply.text()}")
 
 
-async def keys_left(redis_url: str, call_control_id: str, within_s: float = KEYS_GONE_WITHIN_S) -> list[str] | None:
+async def keys_left(redis_url: str, call_control_id: str, within_s: float = KEYS_GONE_WITHIN_S) -> list[str]:
     """Names of keys that carry the call and are still there after `within_s`; returns at once when there are none."""
-    if not redis_url:
-        return None
     client = redis.asyncio.Redis.from_url(redis_url, decode_responses=True)
     try:
         deadline = asyncio.get_running_loop().time() + within_s
