@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 Callback = Callable[[float], None]
 
+_FILL = 16
+"""Callbacks that share a phase before the next one is used: each phase in use is fifty more wake-ups a second."""
+
 
 class Registration:
     """A callback's place in the ticker. `cancel` is idempotent and may be called from inside the callback."""
@@ -47,8 +50,13 @@ class Ticker:
         """Steps that were skipped because the worker was stuck."""
 
     def add(self, callback: Callback) -> Registration:
-        """Call it once per period from now on, in the phase with the fewest others."""
-        registration = Registration(min(self._phases, key=len), callback)
+        """Call it once per period from now on."""
+        for phase in self._phases:
+            if len(phase) < _FILL:
+                break
+        else:
+            phase = min(self._phases, key=len)
+        registration = Registration(phase, callback)
         self._somebody.set()
         return registration
 

@@ -18,8 +18,8 @@ def ticker():
 
 
 def test_everybody_is_called_once_per_period(ticker: Ticker) -> None:
-    """Eight callers over four phases, half a second: about twenty-five calls each, evenly."""
-    counts = [0] * 8
+    """Eighty callers over four phases, half a second: about twenty-five calls each, evenly."""
+    counts = [0] * 80
 
     def counter(place: int):
         def count(now: float) -> None:
@@ -27,7 +27,7 @@ def test_everybody_is_called_once_per_period(ticker: Ticker) -> None:
 
         return count
 
-    for place in range(8):
+    for place in range(80):
         ticker.add(counter(place))
     gevent.sleep(0.5)
 
