@@ -1,0 +1,71 @@
+"""What a voice engine must offer, and the table of engines.
+
+A new engine is one file with one class like this and one row in ENGINES. Engines know nothing of gRPC, sessions, frames
+or the wanted rate: they give samples at their own rate and look at `should_stop` between two steps of work.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+ShouldStop = Callable[[], bool]
+
+
+class EngineBroken(Exception):
+    """An engine cannot be loaded, or did not speak. The message names the engine and never holds the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """One voice as the engine lists it."""
+
+    name: str
+    language: str
+    description: str = ""
+
+
+class Adapter(Protocol):
+    """One engine. `load` and `unload` are never called while it speaks; `synthesize` runs in several threads at once,
+    one per synthesis, and an engine that cannot do that keeps its own order."""
+
+    name: str
+    native_sample_rate: int
+    """Hz; known after `load`. One that audio/resample.py can read."""
+
+    def load(self) -> None:
+        """Make the engine ready. Raises EngineBroken."""
+        ...
+
+    def unload(self) -> None:
+        """Give its memory back."""
+        ...
+
+    def voices(self) -> Sequence[VoiceInfo]:
+        """The voices, best first for each language; known after `load`."""
+        ...
+
+    def has_voice(self, name: str) -> bool:
+        """True for every listed voice and for whatever further names the engine composes from them."""
+        ...
+
+    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+        """The speech, piece by piece as it is made, each piece small. Ends early, without an error, once should_stop()
+        is true. Must not keep other syntheses waiting while its consumer is slow. Raises EngineBroken."""
+        ...
+
+
+ENGINES = {
+    "espeak-ng": "backend.workers.tts.espeak:Espeak",
+}
+"""Engine name → module:class. By name, so that an engine's libraries are only imported where it is used."""
+
+
+def build_engine(name: str) -> Adapter:
+    """A new, not yet loaded engine. KeyError for a name that has no row."""
+    module, _, class_name = ENGINES[name].partition(":")
+    return cast(Adapter, getattr(import_module(module), class_name)())

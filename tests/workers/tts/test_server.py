@@ -1,0 +1,136 @@
+"""The worker's process: settings, start, stop. The stream itself is tested in tests/engines/test_tts_grpc.py."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from backend.errors import SettingsError
+from backend.workers.tts.server import WorkerSettings, parse_settings
+from tests.workers.tts.processes import ROOT, run_client, voice_server
+
+LONG = "This sentence is one of very many that follow each other. " * 150
+SOME = LONG[:2000]
+
+
+def test_without_an_environment_it_listens_on_loopback_with_the_embedded_voice() -> None:
+    """It speaks on a fresh machine."""
+    assert parse_settings({}) == WorkerSettings("127.0.0.1", 50051, 32, ("espeak-ng",))
+
+
+def test_every_setting_is_read() -> None:
+    """Spaces around engine names do not matter."""
+    environment = {"TTS_HOST": "0.0.0.0", "TTS_PORT": "7000", "TTS_MAX_SESSIONS": "4", "TTS_ENGINES": " espeak-ng "}
+
+    assert parse_settings(environment) == WorkerSettings("0.0.0.0", 7000, 4, ("espeak-ng",))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("TTS_PORT", "65536", "0 to 65535"),
+        ("TTS_PORT", "http", "0 to 65535"),
+        ("TTS_MAX_SESSIONS", "0", "1 to 1024"),
+        ("TTS_MAX_SESSIONS", "", "1 to 1024"),
+        ("TTS_ENGINES", "flite", "espeak-ng"),
+        ("TTS_HOST", " ", "address"),
+    ],
+)
+def test_a_wrong_setting_names_the_field_and_what_is_allowed(field: str, value: str, allowed: str) -> None:
+    """E4."""
+    with pytest.raises(SettingsError, match=f"{field}.*{allowed}"):
+        parse_settings({field: value})
+
+
+@pytest.mark.live
+def test_a_wrong_setting_stops_the_start() -> None:
+    """One line with the reason and a status that supervisors understand as final."""
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.workers.tts.server"],
+        cwd=ROOT,
+        env={**os.environ, "TTS_PORT": "-1"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert done.returncode == 2
+    assert "TTS_PORT: '-1'" in done.stdout
+
+
+@pytest.mark.live
+def test_a_second_worker_on_the_same_port_does_not_start() -> None:
+    """Two workers that share a port by accident would each get half of the cancels."""
+    with voice_server() as first:
+        done = subprocess.run(
+            [sys.executable, "-m", "backend.workers.tts.server"],
+            cwd=ROOT,
+            env={**os.environ, "TTS_HOST": "127.0.0.1", "TTS_PORT": first.address.rpartition(":")[2]},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+
+    assert done.returncode == 2
+    assert "tts.not_started" in done.stdout
+
+
+@pytest.mark.live
+def test_sigterm_lets_a_running_synthesis_finish_and_refuses_new_ones() -> None:
+    """E5: the caller hears the end of the sentence; the next one is asked of another worker."""
+    script = """
+import os, signal
+voice = tts(arguments[0])
+frames = voice.synthesize(ask(arguments[2]))
+next(frames)
+os.kill(int(arguments[1]), signal.SIGTERM)
+while not voice.health().is_draining:
+    gevent.sleep(0.01)
+try:
+    list(voice.synthesize(ask()))
+except EngineFailed as error:
+    result["refusal"] = str(error)
+result["ends_final"] = list(frames)[-1].is_final
+"""
+    with voice_server() as server:
+        result = run_client(script, server.address, str(server.process.pid), SOME)
+
+        assert "UNAVAILABLE" in result["refusal"]
+        assert result["ends_final"]
+        assert server.process.wait(8) == 0
+        assert [line["event"] for line in server.lines][-1] == "tts.stopped"
+
+
+@pytest.mark.live
+def test_sigterm_does_not_wait_for_ever_for_a_client_that_does_not_read() -> None:
+    """Five seconds, then the stream ends with a status and the process with zero."""
+    script = """
+import os, signal
+frames = tts(arguments[0]).synthesize(ask(arguments[2], sample_rate=48000))
+next(frames)
+os.kill(int(arguments[1]), signal.SIGTERM)
+began = clock()
+while os.path.exists(f"/proc/{arguments[1]}/fd/0") and clock() - began < 8:
+    gevent.sleep(0.05)
+result["seconds"] = clock() - began
+"""
+    with voice_server() as server:
+        result = run_client(script, server.address, str(server.process.pid), LONG)
+
+        assert server.process.wait(3) == 0
+        assert 4.0 < result["seconds"] < 7.0
+
+
+@pytest.mark.live
+def test_the_log_has_one_line_per_synthesis_and_none_of_its_words() -> None:
+    """J2."""
+    with voice_server() as server:
+        run_client("list(tts(arguments[0]).synthesize(ask('Confidential words.')))", server.address)
+        ended = [line for line in server.lines if line["event"] == "synthesis.ended"]
+
+        assert [line["outcome"] for line in ended] == ["spoken"]
+        assert "onfidential" not in str(server.lines)
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(5) == 0
