@@ -269,8 +269,8 @@ def test_a_flooding_client_does_not_keep_others_waiting(server: Server) -> None:
     flooder.close()
 
     waits.sort()
-    assert waits[len(waits) // 2] < 0.015
-    assert worst_lag_s < 0.05  # 3 ms on a quiet machine; the bound leaves room for a busy one
+    assert waits[len(waits) // 2] < 0.1  # wall time, so other processes count; a frozen worker would mean seconds
+    assert worst_lag_s < 0.03
 
 
 @pytest.mark.parametrize("path", ["/echo", "/iterate"])
