@@ -6,6 +6,7 @@ Not decided here: which worker is used, what is spoken, when.
 The rules this file keeps, each learned the hard way (server-facts Q3):
 - `prepare_gevent` runs after monkey patching and before the first channel; the worker class calls it.
 - A channel is made on first use, in the process that uses it, one per address: one made before a fork hangs the child.
+- This module is imported before any other that imports grpc: it turns gRPC's fork support off, see below.
 - Every wait has a gevent.Timeout of its own: keepalive alone notices a hung worker late or never.
 - Whatever way a stream is left, it is cancelled: a killed greenlet alone leaves it running.
 """
@@ -17,16 +18,21 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import gevent
-import grpc
-from gevent import monkey
-from grpc.experimental import gevent as grpc_gevent
+# Read once, when grpc is imported. With it on, gRPC restarts its own threads in every forked child, also in one that is
+# about to become another program and closes their descriptors first: one in ten subprocesses of a worker with a channel
+# was aborted before it began. Nothing needs it: channels are only made after gunicorn's fork.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from backend.engines.base import AudioFrame, SynthesisRequest
-from backend.errors import EngineBusy, EngineError, EngineFailed, EngineTimedOut
-from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Ticket
-from backend.workers.tts.checks import LONGEST_TEXT
-from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
+import gevent  # noqa: E402 - after the line above
+import grpc  # noqa: E402
+from gevent import monkey  # noqa: E402
+from grpc.experimental import gevent as grpc_gevent  # noqa: E402
+
+from backend.engines.base import AudioFrame, SynthesisRequest  # noqa: E402
+from backend.errors import EngineBusy, EngineError, EngineFailed, EngineTimedOut  # noqa: E402
+from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Ticket  # noqa: E402
+from backend.workers.tts.checks import LONGEST_TEXT  # noqa: E402
+from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc  # noqa: E402
 
 ENGINE = "tts"
 FIRST_FRAME_DURATION_MS = 20

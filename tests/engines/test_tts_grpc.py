@@ -468,6 +468,21 @@ result["en-us"] = [each.model for each in voice.voices() if each.name == "en-us"
     }
 
 
+def test_a_process_with_a_channel_can_start_other_programs(worker: Server) -> None:
+    """With gRPC's fork support on, one in ten was aborted between fork and exec."""
+    script = """
+import subprocess
+voice = tts(arguments[0])
+result["codes"] = []
+for _ in range(40):
+    list(voice.synthesize(ask("Hi.")))
+    result["codes"].append(subprocess.Popen(["true"], stderr=subprocess.DEVNULL).wait())
+"""
+    result = run_client(script, worker.address)
+
+    assert set(result["codes"]) == {0}
+
+
 def test_preparing_an_unpatched_process_is_refused() -> None:
     """Without monkey patching gRPC would hang for ever at its first call; better to say so."""
     code = "from backend.engines.tts_grpc import prepare_gevent; prepare_gevent()"
