@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     require_for_web(settings)
     app = openapi.new_app()
     app.extensions[SETTINGS] = settings
-    inbound = TelnyxInbound(settings.telnyx_public_key)
+    inbound = TelnyxInbound(settings.telnyx_public_key, settings.telnyx_stream_codec)
     app.register_blueprint(webhooks_blueprint(inbound))
     app.register_blueprint(media_blueprint(inbound))
     app.register_blueprint(audio_blueprint(parse_audio_path))

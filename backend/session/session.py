@@ -102,6 +102,7 @@ class Session:
         self._recorder = CallRecorder(services, call_control_id, leg)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
+        self._is_stillborn = False
         self._helpers: set[Greenlet] = set()
         self._trace: deque[str] = deque(maxlen=TRACE_LENGTH)
         self._greenlet = gevent.spawn(self.run)
@@ -124,7 +125,7 @@ class Session:
         if self._ear is not None or self._conversation.is_over:
             return
         self._ear = Ear(self._services.vad, encoding, self._clock, self.post)
-        self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(encoding), self.post)
+        self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
 
     def on_audio(self, encoded: bytes) -> None:
@@ -144,6 +145,9 @@ class Session:
         """The webhook reports the same key; one of the two is enough, and only it comes for every delivery."""
 
     def on_stopped(self, reason: str) -> None:
+        # A socket that closes before its stream began: no conversation has begun either, and none of its clocks would
+        # ever end this session. The leg lives on without an owner: another stream is asked for, or the sweeper comes.
+        self._is_stillborn = self._ear is None
         self.post(MediaStopped(reason))
 
     # --- the one hand ---
@@ -151,7 +155,7 @@ class Session:
     def run(self) -> None:
         with structlog.contextvars.bound_contextvars(call_control_id=self.call_control_id):
             try:
-                while not self._conversation.is_over:
+                while not self._conversation.is_over and not self._is_stillborn:
                     self._step(self._next_event())
             except Exception as error:  # one bug costs one call: whatever it is, this call ends and is explained
                 self._fail(error)
@@ -261,10 +265,10 @@ class Session:
 
     # --- around ---
 
-    def _delivery(self, encoding: str) -> Delivery:
+    def _delivery(self) -> Delivery:
         if self._agent.audio_delivery == "playback":
             return PlaybackDelivery(self._services, self._leg_commands, self.call_control_id, self.post)
-        return StreamDelivery(self._stream, encoding, self._clock, self.post)
+        return StreamDelivery(self._stream, self._clock, self.post)
 
     def _report_turn(self, command: ReportTurn) -> None:
         self._recorder.turn_measured(command)

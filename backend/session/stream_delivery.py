@@ -24,9 +24,9 @@ BREATH_S = 0.15
 class StreamDelivery:
     """The way of one call's audio over its media stream."""
 
-    def __init__(self, stream: MediaStream, encoding: str, clock: Clock, post: Callable[[Event], None]) -> None:
+    def __init__(self, stream: MediaStream, clock: Clock, post: Callable[[Event], None]) -> None:
         self._stream = stream
-        self._encode = ENCODERS[encoding]
+        self._encode = ENCODERS[stream.encoding]
         self._clock = clock
         self._post = post
         self._pacer = Pacer(AHEAD_S)

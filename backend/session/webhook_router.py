@@ -59,7 +59,8 @@ class WebhookRouter:
         leg, commands = self._stores.legs.apply(call_control_id, event, self._services.clock.wall())
         if not leg.agent_id and "agent_id" in webhook.client_state:
             leg = self._remember_agent(call_control_id, webhook)
-        if isinstance(event, CallInitiated) and (before is None or not before.direction):
+        if isinstance(event, CallInitiated) and (before is None or not before.direction) and leg.direction:
+            # Without a direction the call is finished and this came too late: nothing begins.
             self._setup.began(call_control_id, leg)
         self._setup.carry_out(call_control_id, leg, commands)
         return "ok"
@@ -87,6 +88,8 @@ class WebhookRouter:
         session = self._registry.get(call_control_id)
         if session is not None:
             session.post(event)
+        elif self._stores.legs.get(call_control_id) is None:
+            return "foreign"  # or finished: a late end must not leave a key that nobody would delete
         elif event.status != "completed":
             # The flag only says "over". That the caller did not hear it must be known before the flag is seen.
             self._tell_owner(call_control_id, event, event_id)

@@ -20,7 +20,10 @@ Sent = tuple[Literal["audio", "mark", "clear", "close"], str]
 class FakeStream:
     """A `MediaStream`."""
 
-    def __init__(self, clock: Clock, *, real_time: bool = False, returns_marks: bool = True) -> None:
+    def __init__(
+        self, clock: Clock, *, real_time: bool = False, returns_marks: bool = True, encoding: str = "PCMU"
+    ) -> None:
+        self.encoding = encoding
         self.sent: list[Sent] = []
         """("audio", seconds), ("mark", name), ("clear", ""), ("close", "")."""
         self.audio = b""

@@ -10,12 +10,13 @@ from backend.transports.wire_socket import WireSocket
 
 
 class TelnyxInbound:
-    """Implements CarrierInbound. `public_key`: base64 of 32 bytes."""
+    """Implements CarrierInbound. `public_key`: base64 of 32 bytes; `stream_codec`: what `start_stream` asks for."""
 
     name = "telnyx"
 
-    def __init__(self, public_key: str) -> None:
+    def __init__(self, public_key: str, stream_codec: str = wire.STREAM_CODEC) -> None:
         self._public_key = public_key
+        self._stream_codec = stream_codec
 
     def verify(self, raw_body: bytes, headers: Iterable[tuple[str, str]], now_wall: float) -> None:
         webhooks.verify(raw_body, dict(headers), self._public_key, now_wall)
@@ -27,4 +28,4 @@ class TelnyxInbound:
         return headers.get(wire.STREAM_TOKEN_HEADER, "")
 
     def open_stream(self, socket: WireSocket, clock: Clock, call_control_id: str) -> OpenMediaStream:
-        return TelnyxMediaStream(socket, clock, call_control_id=call_control_id)
+        return TelnyxMediaStream(socket, clock, call_control_id=call_control_id, encoding=self._stream_codec)

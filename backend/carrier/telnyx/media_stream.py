@@ -26,7 +26,9 @@ class TelnyxMediaStream:
     """A MediaStream. `call_control_id` is the leg that must be meant; `token` the secret we gave with the command
     that started the stream ("" when none was given, or when the upgrade has been checked already)."""
 
-    def __init__(self, socket: WireSocket, clock: Clock, *, call_control_id: str, token: str = "") -> None:
+    def __init__(
+        self, socket: WireSocket, clock: Clock, *, call_control_id: str, token: str = "", encoding: str = "PCMU"
+    ) -> None:
         self._socket = socket
         self._clock = clock
         self._call_control_id = call_control_id
@@ -36,7 +38,9 @@ class TelnyxMediaStream:
         self._listener: MediaListener | None = None
         self._has_started = False
         self._has_stopped = False
-        self._encoding = "PCMU"
+        self.encoding = encoding
+        self._incoming = "PCMU"
+        """What the caller's audio arrives in: the leg's own codec, whatever we asked for our own direction."""
 
     @property
     def order(self) -> stream.FrameOrder:
@@ -54,7 +58,7 @@ class TelnyxMediaStream:
         if len(encoded) < _SHORTEST_PIECE:
             if not encoded:
                 return
-            encoded = encoded.ljust(_SHORTEST_PIECE, _SILENCE.get(self._encoding, b"\x00"))
+            encoded = encoded.ljust(_SHORTEST_PIECE, _SILENCE.get(self.encoding, b"\x00"))
         for start in range(0, len(encoded), _LARGEST_PIECE):
             self._socket.send(stream.build_media(encoded[start : start + _LARGEST_PIECE]), is_text=True)
 
@@ -93,7 +97,7 @@ class TelnyxMediaStream:
             if not self._has_started:
                 raise MalformedMessage("audio before the start")
             if message.track == "inbound":
-                stream.check_payload(self._encoding, message.payload)
+                stream.check_payload(self._incoming, message.payload)
                 for payload in self._order.push(message.chunk, message.payload):
                     listener.on_audio(payload)
         elif isinstance(message, stream.Mark):
@@ -119,7 +123,7 @@ class TelnyxMediaStream:
         if self._has_started:
             raise MalformedMessage("a second start")
         self._has_started = True
-        self._encoding = message.encoding
+        self._incoming = message.encoding
         listener.on_started(message.encoding, message.sample_rate)
 
     def _stop(self, reason: str) -> None:
