@@ -31,8 +31,8 @@ class FakeCarrier:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.alive: set[str] = set()
-        """Legs that `is_alive` and `live_calls` know."""
+        self.alive: dict[str, dict[str, Any]] = {}
+        """Legs that `is_alive` and `live_calls` know, with what was attached to them."""
         self.client_states: dict[str, dict[str, Any]] = {}
         """What `live_calls` reports as attached to a leg; nothing for the others: not ours."""
         self.on_ask: Callable[[Asked], None] = lambda asked: None
@@ -110,7 +110,7 @@ class FakeCarrier:
 
     def hang_up(self, call_control_id: str, *, command_id: str) -> None:
         self._take("hang_up", call_control_id, command_id)
-        self.alive.discard(call_control_id)
+        self.alive.pop(call_control_id, None)
 
     def dial(
         self,
@@ -125,7 +125,7 @@ class FakeCarrier:
     ) -> DialledCall:
         dialled = DialledCall(f"v3:dialled-{len(self.of('dial')) + 1}", "session-1")
         self._take("dial", dialled.call_control_id, command_id, from_number=from_number, to_number=to_number)
-        self.alive.add(dialled.call_control_id)
+        self.alive[dialled.call_control_id] = client_state
         return dialled
 
     def is_alive(self, call_control_id: str) -> bool:

@@ -29,7 +29,7 @@ class Talk:
     def __init__(self, rig: Rig, agent: AgentConfig) -> None:
         self.posted: list[Event] = []
         self.stream = FakeStream(rig.clock)
-        delivery = StreamDelivery(self.stream, "PCMU", rig.clock, self.posted.append)
+        delivery = StreamDelivery(self.stream, rig.clock, self.posted.append)
         self.speaker = Speaker(rig.services, agent, CALL, delivery, self.posted.append)
 
     def of(self, kind: type[Event]) -> list[str]:

@@ -27,9 +27,9 @@ def frames(*seconds: float, final: bool = True) -> Iterator[AudioFrame]:
 class Way:
     def __init__(self, encoding: str = "PCMU", clock: FakeClock | SystemClock | None = None) -> None:
         self.clock = clock or FakeClock()
-        self.stream = FakeStream(self.clock)
+        self.stream = FakeStream(self.clock, encoding=encoding)
         self.posted: list[Event] = []
-        self.delivery = StreamDelivery(self.stream, encoding, self.clock, self.posted.append)
+        self.delivery = StreamDelivery(self.stream, self.clock, self.posted.append)
 
 
 def test_the_mark_stands_behind_the_last_frame() -> None:
