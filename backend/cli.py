@@ -368,4 +368,13 @@ def _say_which_model(stage: Stage) -> None:
 
 
 def _results_folder() -> Path:
-    return RESULTS / time.strftime("%Y%m%d-%H%M%S")
+    """A new one: two runs may begin in the same second."""
+    name = time.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+        folder = RESULTS / f"{name}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise StackError(f"{RESULTS}/{name}: too many runs in one second")

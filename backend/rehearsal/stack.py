@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -56,7 +57,7 @@ class StackSettings:
     web_workers: int = 4
     barge_in: bool = False
     graceful_timeout_s: int = 5
-    ready_within_s: float = 90.0
+    ready_within_s: float = 150.0
     run_root: Path = REPOSITORY / ".run"
     openai_api_key: str = ""
     """"": the scripted model answers."""
@@ -91,6 +92,7 @@ class Stack:
         self.uses_scripted_model = not (self.settings.openai_api_key or self.settings.openai_base_url)
         self._socket_folder: tempfile.TemporaryDirectory[str] | None = None
         self._supervisord: subprocess.Popen[bytes] | None = None
+        self._is_given_up = threading.Event()
 
     @property
     def base_url(self) -> str:
@@ -184,6 +186,10 @@ class Stack:
             self.stop()
             raise
 
+    def give_up(self) -> None:
+        """From another thread: a `start` under way ends at once, with StackError."""
+        self._is_given_up.set()
+
     def stop(self) -> None:
         """Stops all of it and proves that nothing is left. Harmless when nothing runs."""
         process, self._supervisord = self._supervisord, None
@@ -246,6 +252,8 @@ class Stack:
         begun, shown, starts = time.monotonic(), dict[str, str](), dict[str, set[int]]()
         while time.monotonic() - begun < self.settings.ready_within_s:
             assert self._supervisord is not None  # set by `start`
+            if self._is_given_up.is_set():
+                raise StackError("given up while it was starting")
             if self._supervisord.poll() is not None:
                 raise StackError(f"supervisord ended:\n{_tail(self.folder / 'supervisord.out.log')}")
             for name, info in self.programs().items():

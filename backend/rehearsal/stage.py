@@ -59,7 +59,8 @@ async def own_stage(
         try:
             await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await asyncio.gather(starting, return_exceptions=True)  # the thread cannot be cancelled, only waited for
+            stack.give_up()
+            await asyncio.gather(starting, return_exceptions=True)  # the thread cannot be cancelled, only asked to end
             raise
         async with ProductApi(stack.base_url, stack.api_key) as api:
             yield Stage(carrier, api, stack.model_url, stack.redis_url, stack.settings.barge_in), stack

@@ -60,7 +60,7 @@ class LiveStack:
         begun: Future[None] = Future()
         self._ended = asyncio.run_coroutine_threadsafe(self._hold(begun), self._loop)
         try:
-            begun.result(150)
+            begun.result(200)
         except BaseException:
             self._close()
             raise
