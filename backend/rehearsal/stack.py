@@ -82,7 +82,7 @@ class Stack:
 
     def __init__(self, settings: StackSettings | None = None, say: Callable[[str], None] = print) -> None:
         self.settings = settings or StackSettings()
-        self._say = say
+        self._output = say
         self.id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
         self.folder = self.settings.run_root / self.id
         self._ports = PortReservation(self.settings.run_root / "ports")
@@ -237,6 +237,13 @@ class Stack:
         self.stop()
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _say(self, line: str) -> None:
+        """A progress line. An output that is gone (`demo | head`) must not keep us from stopping what we started."""
+        try:
+            self._output(line)
+        except (OSError, ValueError):
+            pass  # nobody reads it any more
 
     def _rpc(self) -> ServerProxy:
         return ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{self.socket_path}"))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -56,7 +57,7 @@ def server() -> Iterator[ServerThread]:
 
 
 @pytest.fixture
-def client(server: ServerThread) -> Iterator[openai.OpenAI]:
+def client(server: ServerThread) -> Iterator[Any]:
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=0, timeout=5) as sdk:
         yield sdk
 
@@ -69,11 +70,11 @@ def system(text: str) -> dict[str, str]:
     return {"role": "system", "content": text}
 
 
-def store(server: ServerThread, script_id: str, rules: list[dict[str, object]]) -> None:
+def store(server: ServerThread, script_id: str, rules: list[dict[str, Any]]) -> None:
     assert requests.post(f"{server.url}/script", json={"id": script_id, "rules": rules}, timeout=5).status_code == 200
 
 
-def ask(client: openai.OpenAI, *messages: dict[str, str], tools: bool = True) -> tuple[str, list[tuple[str, str]], str]:
+def ask(client: Any, *messages: dict[str, Any], tools: bool = True) -> tuple[str, list[tuple[str, str]], str]:
     """(words, tool calls as name and arguments, reason of the end), gathered from a stream."""
     extra = {"tools": TOOLS} if tools else {}
     words, calls, finish = "", dict[int, list[str]](), ""
@@ -89,7 +90,7 @@ def ask(client: openai.OpenAI, *messages: dict[str, str], tools: bool = True) ->
     return words, [(name, arguments) for name, arguments in calls.values()], finish
 
 
-def test_the_same_sentence_always_gets_the_same_sensible_answer(client: openai.OpenAI) -> None:
+def test_the_same_sentence_always_gets_the_same_sensible_answer(client: Any) -> None:
     """Rehearsals must be repeatable."""
     first = ask(client, user("When do you open?"))
 
@@ -98,18 +99,18 @@ def test_the_same_sentence_always_gets_the_same_sensible_answer(client: openai.O
     assert ask(client, user("Colourless green ideas.")) == ask(client, user("colourless green ideas."))
 
 
-def test_hold_on_calls_the_hold_tool_and_goodbye_hangs_up(client: openai.OpenAI) -> None:
+def test_hold_on_calls_the_hold_tool_and_goodbye_hangs_up(client: Any) -> None:
     """Both say something first, so that the caller hears it."""
     assert ask(client, user("Please hold on.")) == ("Take your time.", [("hold", "{}")], "tool_calls")
     assert ask(client, user("Goodbye!"))[1] == [("hang_up", "{}")]
 
 
-def test_a_tool_that_was_not_offered_is_not_called(client: openai.OpenAI) -> None:
+def test_a_tool_that_was_not_offered_is_not_called(client: Any) -> None:
     """A model calls only what the request lists."""
     assert ask(client, user("Please hold on."), tools=False) == ("Take your time.", [], "stop")
 
 
-def test_the_answer_to_a_tool_result_is_empty(client: openai.OpenAI) -> None:
+def test_the_answer_to_a_tool_result_is_empty(client: Any) -> None:
     """What there was to say was said with the call."""
     call = {"id": "c1", "type": "function", "function": {"name": "hold", "arguments": "{}"}}
     assistant = {"role": "assistant", "content": "Take your time.", "tool_calls": [call]}
@@ -118,9 +119,7 @@ def test_the_answer_to_a_tool_result_is_empty(client: openai.OpenAI) -> None:
     assert ask(client, user("Hold on."), assistant, result) == ("", [], "stop")
 
 
-def test_a_marker_in_the_instructions_chooses_the_script_of_one_call(
-    server: ServerThread, client: openai.OpenAI
-) -> None:
+def test_a_marker_in_the_instructions_chooses_the_script_of_one_call(server: ServerThread, client: Any) -> None:
     """Two calls with two scripts do not disturb each other."""
     store(server, "one", [{"when": "weather", "say": "Rain."}])
     arguments = {"target": "front desk"}
@@ -135,7 +134,7 @@ def test_a_marker_in_the_instructions_chooses_the_script_of_one_call(
     assert ask(client, system("[script: one]"), user("Something else"))[0] != "Rain."
 
 
-def test_a_rule_with_a_number_of_times_is_passed_over_afterwards(server: ServerThread, client: openai.OpenAI) -> None:
+def test_a_rule_with_a_number_of_times_is_passed_over_afterwards(server: ServerThread, client: Any) -> None:
     """So a script can answer the same words differently the second time."""
     store(server, "twice", [{"when": "any", "say": "First.", "times": 1}, {"when": "any", "say": "Then."}])
 
@@ -144,7 +143,7 @@ def test_a_rule_with_a_number_of_times_is_passed_over_afterwards(server: ServerT
     assert answers == ["First.", "Then.", "Then."]
 
 
-def test_a_scripted_failure_reaches_the_sdk_as_the_real_one_would(server: ServerThread, client: openai.OpenAI) -> None:
+def test_a_scripted_failure_reaches_the_sdk_as_the_real_one_would(server: ServerThread, client: Any) -> None:
     """So the product's fallback can be rehearsed."""
     store(server, "broken", [{"when": "any", "status": 503}])
 
@@ -152,7 +151,7 @@ def test_a_scripted_failure_reaches_the_sdk_as_the_real_one_would(server: Server
         ask(client, system("[script: broken]"), user("Hello?"))
 
 
-def test_without_streaming_the_whole_answer_comes_at_once(client: openai.OpenAI) -> None:
+def test_without_streaming_the_whole_answer_comes_at_once(client: Any) -> None:
     """Both forms of the protocol are served."""
     answer = client.chat.completions.create(model="m", messages=[user("Hold on")], tools=TOOLS)
 
@@ -161,7 +160,7 @@ def test_without_streaming_the_whole_answer_comes_at_once(client: openai.OpenAI)
     assert answer.choices[0].finish_reason == "tool_calls"
 
 
-def test_usage_is_streamed_when_it_was_asked_for(client: openai.OpenAI) -> None:
+def test_usage_is_streamed_when_it_was_asked_for(client: Any) -> None:
     """As the last chunk, without choices."""
     options = {"include_usage": True}
     with client.chat.completions.create(
@@ -173,7 +172,7 @@ def test_usage_is_streamed_when_it_was_asked_for(client: openai.OpenAI) -> None:
     assert last.usage.completion_tokens == 7
 
 
-def test_a_client_that_leaves_in_the_middle_disturbs_nobody(server: ServerThread, client: openai.OpenAI) -> None:
+def test_a_client_that_leaves_in_the_middle_disturbs_nobody(server: ServerThread, client: Any) -> None:
     """Barge-in closes the stream at once; the next answer comes as ever."""
     store(server, "slow", [{"when": "any", "say": "one two three four five six", "token_delay_s": 0.02}])
     with client.chat.completions.create(

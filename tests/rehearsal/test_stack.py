@@ -65,6 +65,23 @@ def test_the_socket_moves_out_of_a_folder_whose_path_is_too_long(tmp_path: Path)
     stack.stop()
 
 
+def test_an_output_that_is_gone_does_not_keep_a_stack_from_stopping(tmp_path: Path) -> None:
+    """`python -m backend demo | head` must leave nothing running."""
+
+    def broken(_line: str) -> None:
+        raise BrokenPipeError
+
+    stack = Stack(StackSettings(run_root=tmp_path), broken)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    stack._supervisord = process
+    stack.stop()
+
+    assert session_members(process.pid) == []
+    assert list((tmp_path / "ports").iterdir()) == []
+    if process.stdin is not None:
+        process.stdin.close()
+
+
 def test_the_processes_of_a_session_are_found_whoever_their_parent_is() -> None:
     """A grandchild whose parent has gone still belongs to the stack that started it."""
     script = (

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from backend.rehearsal.ear import Utterance
 from backend.rehearsal.scenario import Expectations, load_scenario
-from backend.rehearsal.verdict import CallFacts, Speech, Utterance, judge, longest_gap_s, who_hung_up
+from backend.rehearsal.verdict import CallFacts, Speech, judge, longest_gap_s, who_hung_up
 from tests.rehearsal.builders import command, dead_air_call, entry, heard, question_call
 
 DEAD_AIR = load_scenario("default_dead_air").expect
