@@ -20,6 +20,8 @@ class Answer:
     """When the caller's voice fell silent; None if no voice came before this turn."""
     sentences: int = 0
     tool_calls: int = 0
+    refused_tool_calls: int = 0
+    """Tools whose result the model must learn of, even if it has said something already."""
     tool_rounds: int = 0
     failures: int = 0
     first_sentence_at: float | None = None
@@ -40,5 +42,7 @@ class Closing:
 
     outcome: str
     since: float
+    hang_up_by: float
+    """However much is still to be said."""
     may_be_revoked: bool = False
     """The caller's words bring the conversation back, as long as the carrier was not asked yet."""

@@ -4,6 +4,9 @@ Decides: whether a sound of the caller that began while the agent is audible is 
 what is stopped and how (`StopSpeaking`, `StopThinking`). With `is_enabled` false (half-duplex) the agent always finishes;
 what the caller said meanwhile is kept and answered afterwards.
 
+A sound that had begun before the agent became audible interrupts only by its words: a voice detector that is stuck must
+not cut off everything the agent says.
+
 | the caller, while the agent is audible                       | interrupts                                 |
 |--------------------------------------------------------------|--------------------------------------------|
 | voice for min_interruption_s                                 | yes, unless all words known are ignorable  |
@@ -47,9 +50,11 @@ class BargeIn:
     def words_heard(self, text: str) -> None:
         self._words = text
 
-    def deadline(self) -> float | None:
-        """When the present sound becomes an interruption; meaningful only while the agent is audible."""
-        if not self.is_enabled or self._voice_since is None or self._only_ignorable():
+    def deadline(self, kinds: set[SpeechKind]) -> float | None:
+        """When the present sound becomes an interruption of speech of these kinds; None if it never does."""
+        if not self.is_enabled or not kinds or kinds & PROTECTED:
+            return None
+        if self._voice_since is None or self._only_ignorable():
             return None
         return self._voice_since + self._settings.min_interruption_s
 
@@ -59,11 +64,12 @@ class BargeIn:
             return False
         if self._words and not self._only_ignorable():
             return True
-        due_at = self.deadline()
+        due_at = self.deadline(kinds)
         return due_at is not None and now >= due_at
 
     def forget(self) -> None:
         """The agent is not audible (any more): what was heard so far interrupts nothing."""
+        self._voice_since = None
         self._words = ""
 
     def _only_ignorable(self) -> bool:

@@ -74,6 +74,8 @@ from backend.call.turn import Turn, TurnState
 
 CLOSING_PATIENCE_S = 6.0
 """How long a goodbye may take to become audible before we hang up without it."""
+CLOSING_AT_MOST_S = 90.0
+"""How long a call that is being ended may go on talking: longer than the longest goodbye."""
 MEDIA_GRACE_S = 2.0
 """How long after the loss of the media socket the hang-up that explains it may take to arrive."""
 WARN_BEFORE_MAX_S = 60.0
@@ -123,6 +125,8 @@ class Conversation:
         self._transfers = 0
         self._bridged_until: float | None = None
         self._message_due_at: float | None = None
+        self._is_machine = False
+        self._machine_is_done = False
         self._dtmf_count = 0
         self._commands: list[Command] = []
 
@@ -135,14 +139,14 @@ class Conversation:
             return []
         if event is not None:
             self._take(event, now)
-        if not self.is_over and self._started_at is not None:
+        if not self.is_over and self._has_begun():
             self._advance(now)
         commands, self._commands = self._commands, []
         return commands
 
     def deadline(self) -> float | None:
         """When to call `handle(None, now)` if nothing happens before; None once the call is over."""
-        if self.is_over or self._started_at is None:
+        if self.is_over or not self._has_begun():
             return None
         candidates: Sequence[float | None] = (
             self.ledger.deadline(),
@@ -150,7 +154,7 @@ class Conversation:
             self._no_progress.deadline(),
             self.hangup.deadline(),
             self._endpointing.deadline() if self._may_take_turn() else None,
-            self._barge_in.deadline() if self.ledger.audible() and not self._closing else None,
+            self._barge_in.deadline(self._audible_kinds()) if not self._closing else None,
             self._closing_deadline(),
             self._length_deadline(),
             self._media_deadline(),
@@ -177,6 +181,8 @@ class Conversation:
                 self._begin(now)
             case CallHungUp():
                 self._finish(event.cause, event.source)
+            case MediaStopped():
+                self._media_lost_at = now
             case _ if self._started_at is None:
                 self.ignored_events += 1
             case SpeechStarted():
@@ -203,19 +209,20 @@ class Conversation:
                 self._take_answer(event, now)
             case HangUpAccepted() | HangUpRefused():
                 pass  # the confirmation is `call.hangup`; hangup.py asks again on its own clock
-            case MediaStopped():
-                self._media_lost_at = now
             case MachineDetected():
                 self._take_machine(event, now)
-            case MachineGreetingEnded() if self._message_due_at is not None:
-                self._message_due_at = now
-            case CallBridged() if self._transfer_until is not None:
-                self._bridged_until = now + BRIDGED_AT_MOST_S
-                self._transfer_until = None
+            case MachineGreetingEnded():
+                self._machine_is_done = True
+                if self._message_due_at is not None:
+                    self._message_due_at = now
+            case CallBridged() if self._transfers > 0 and self._bridged_until is None:
+                self._bridge(now)
             case TransferFailed() if self._transfer_until is not None:
                 self._transfer_until = now
             case DrainRequested():
                 self._close("worker_stopped", self.agent.settings.no_progress.apology_message, now)
+                if self._closing is not None:
+                    self._closing.hang_up_by = min(self._closing.hang_up_by, now + event.within_s)
             case _:
                 self.ignored_events += 1
 
@@ -238,6 +245,8 @@ class Conversation:
             if event.is_final:
                 self._unconfirmed.text = text
                 self._unconfirmed = None
+                if asks_to_hold(text, self.agent.language):
+                    self.dead_air.hold_asked()
             return
         self._barge_in.words_heard(text)
         if self.ledger.audible():
@@ -253,6 +262,8 @@ class Conversation:
         closing = self._closing
         if closing is not None and closing.may_be_revoked and not self.hangup.is_asked:
             self._closing = None
+        if self._closing is not None:
+            return
         if self._answer is not None and not self.ledger.audible() and self._answer.first_audio_at is None:
             self._silence(now)
 
@@ -293,27 +304,32 @@ class Conversation:
                 self._say("answer", event.text, now)
             case ToolCalled():
                 answer.tool_calls += 1
-                self._use_tool(event, answer, now)
+                answer.refused_tool_calls += not self._use_tool(event, answer, now)
             case AnswerFinished():
                 self._answer_is_written(answer, now)
             case AnswerFailed():
-                answer.failures += 1
-                if answer.sentences:
-                    self._answer_is_written(answer, now)
-                elif answer.failures >= MAX_ANSWER_FAILURES:
-                    self._give_up(now)
-                else:
-                    self._think_again(answer, use_fallback_model=True)
+                self._answer_failed(answer, now)
+
+    def _answer_failed(self, answer: Answer, now: float) -> None:
+        answer.failures += 1
+        if answer.sentences or self._closing is not None:
+            self._answer_is_over(now)
+        elif answer.failures >= MAX_ANSWER_FAILURES:
+            self._give_up(now)
+        else:
+            self._think_again(answer, use_fallback_model=True)
 
     def _take_machine(self, event: MachineDetected, now: float) -> None:
-        if event.result != "machine" or self.direction != "outgoing":
+        if event.result != "machine" or self.direction != "outgoing" or self._is_machine or self._closing is not None:
+            self.ignored_events += event.result == "machine"
             return
+        self._is_machine = True
         if self.agent.answering_machine == "hang_up":
             self._silence(now)
             self._close("machine", "", now)
         elif self.agent.answering_machine == "leave_message":
             self._silence(now)
-            self._message_due_at = now + MACHINE_GREETING_PATIENCE_S
+            self._message_due_at = now if self._machine_is_done else now + MACHINE_GREETING_PATIENCE_S
 
     # --- what is due, most urgent first ---
 
@@ -340,14 +356,15 @@ class Conversation:
         audible = self.ledger.audible()
         if not audible:
             self._barge_in.forget()
-        elif not self._closing and self._barge_in.interrupts(now, {piece.kind for piece in audible}):
+        elif not self._closing and self._barge_in.interrupts(now, self._audible_kinds()):
             self._set_turn()
             self._silence(now)
             self.turn.move(TurnState.BARGED_IN)
             self._words_while_speaking = False
 
     def _may_take_turn(self) -> bool:
-        return self._answer is None and self.ledger.is_quiet() and not self._closing and not self._is_handed_over()
+        is_free = self._closing is None and self._message_due_at is None and not self._is_handed_over()
+        return is_free and self._answer is None and self.ledger.is_quiet()
 
     def _consider_callers_turn(self, now: float) -> None:
         if not self._may_take_turn():
@@ -376,9 +393,10 @@ class Conversation:
                 for piece in stuck:
                     self._ask(CancelPlayback(piece.playback_id))
                     self.ledger.failed(piece.playback_id, 0.0, now)
-                for piece in stuck:
+                owed = [piece for piece in stuck if piece.kind != "filler"]
+                for piece in owed:
                     self._say(piece.kind, piece.text, now, attempt=2)
-                if not stuck and self._answer is not None:
+                if not owed and self._answer is not None:
                     self._think_again(self._answer, use_fallback_model=True)
             case Step.GIVE_UP:
                 self._give_up(now)
@@ -435,6 +453,13 @@ class Conversation:
         if due_at is not None and now >= due_at:
             self._close("media_lost", "", now)
 
+    def _bridge(self, now: float) -> None:
+        """The caller talks to somebody else from here on, however late the carrier says so."""
+        if not self.ledger.is_quiet() or self._answer is not None:
+            self._silence(now)
+        self._bridged_until = now + BRIDGED_AT_MOST_S
+        self._transfer_until = None
+
     def _media_deadline(self) -> float | None:
         if self._media_lost_at is None or self._closing is not None or self._is_handed_over():
             return None
@@ -443,15 +468,24 @@ class Conversation:
     def _closing_deadline(self) -> float | None:
         if self._closing is None or self.hangup.is_asked or self._is_handed_over():
             return None
-        if self._media_lost_at is not None or (self.ledger.is_quiet() and self._answer is None):
-            return self._closing.since
+        closing, heard_until = self._closing, self.ledger.heard_until
+        if self._media_lost_at is not None:
+            return closing.since
+        if self.ledger.is_quiet() and self._answer is None:
+            return min(max(closing.since, heard_until), closing.hang_up_by)
         if self.ledger.audible():
-            return self.ledger.deadline()
-        return max(self._closing.since, self.ledger.heard_until) + CLOSING_PATIENCE_S
+            return closing.hang_up_by
+        return min(max(closing.since, heard_until) + CLOSING_PATIENCE_S, closing.hang_up_by)
 
     def _consider_closing(self, now: float) -> None:
         due_at = self._closing_deadline()
-        if due_at is not None and now >= due_at and not self._wanted_transfer:
+        if due_at is None or now < due_at:
+            return
+        if not self.ledger.is_quiet() or self._answer is not None:
+            self._void(now)  # what could not be said in time
+        if self._wanted_transfer is not None and self._media_lost_at is None:
+            self._consider_transfer(now)
+        else:
             self._ask(HangUp(self.hangup.ask(now)))
 
     def _consider_hang_up(self, now: float) -> None:
@@ -483,6 +517,13 @@ class Conversation:
         self.ledger.handed_over(piece.playback_id, 1.0 + len(piece.text) * CARRIER_SPEECH_S_PER_CHARACTER, now)
 
     def _silence(self, now: float) -> None:
+        """The caller's word comes first: void what was not heard yet, and the transfer that goes with it."""
+        if self._wanted_transfer is not None:
+            self._wanted_transfer = None
+            self.history.note("The transfer was not made: the caller spoke first.", now)
+        self._void(now)
+
+    def _void(self, now: float) -> None:
         """Void the answer under way and everything that was not heard yet."""
         self.ledger.clear(now)
         self._idle_from = now
@@ -502,19 +543,27 @@ class Conversation:
     def _think_again(self, answer: Answer, use_fallback_model: bool = False) -> None:
         self._ask(StopThinking(answer.turn_id))
         answer.turn_id = self._next_turn_id()
-        answer.tool_calls = 0
+        answer.tool_calls = answer.refused_tool_calls = 0
         self._ask(Think(answer.turn_id, self.history.messages(self.agent), use_fallback_model))
 
     def _answer_is_written(self, answer: Answer, now: float) -> None:
-        is_speechless = answer.sentences == 0 and self._wanted_transfer is None and self._closing is None
-        if answer.tool_calls and is_speechless and answer.tool_rounds < MAX_TOOL_ROUNDS:
+        """The model has said its part: let it go on after tools, try again if it said nothing at all."""
+        is_settled = self._wanted_transfer is not None or self._closing is not None
+        may_go_on = not is_settled and answer.tool_rounds < MAX_TOOL_ROUNDS
+        if may_go_on and (answer.refused_tool_calls or (answer.tool_calls and answer.sentences == 0)):
             answer.tool_rounds += 1
             self._think_again(answer)
-            return
+        elif answer.sentences == 0 and answer.tool_rounds == 0 and not is_settled:
+            self._answer_failed(answer, now)
+        else:
+            self._answer_is_over(now)
+
+    def _answer_is_over(self, now: float) -> None:
         self._answer = None
         self._idle_from = now
 
-    def _use_tool(self, event: ToolCalled, answer: Answer, now: float) -> None:
+    def _use_tool(self, event: ToolCalled, answer: Answer, now: float) -> bool:
+        """True if it could be used."""
         result = "ok"
         if event.name not in self.agent.tools:
             result = f"There is no tool {event.name!r}."
@@ -536,6 +585,7 @@ class Conversation:
             else:
                 result = "Not sent: digits may be 0-9, A-D, *, #, w and W, at most 32."
         self.history.tool_used(event.tool_call_id, event.name, event.arguments, result, now)
+        return result == "ok"
 
     def _give_up(self, now: float) -> None:
         """Nothing helped: apologise, then hand the caller to a person or hang up."""
@@ -553,7 +603,7 @@ class Conversation:
         """End the call once what is being said, and the goodbye, was heard."""
         if self._closing is not None:
             return
-        self._closing = Closing(outcome, now)
+        self._closing = Closing(outcome, now, hang_up_by=now + CLOSING_AT_MOST_S)
         self._endpointing.forget()
         if not keep_answer:
             self._drop_answer(now)
@@ -577,14 +627,21 @@ class Conversation:
 
     # --- derived state ---
 
+    def _has_begun(self) -> bool:
+        """False until there is a media stream, or news that it was lost before it brought anything."""
+        return self._started_at is not None or self._media_lost_at is not None
+
+    def _audible_kinds(self) -> set[SpeechKind]:
+        return {piece.kind for piece in self.ledger.audible()}
+
     def _is_handed_over(self) -> bool:
         return self._bridged_until is not None or self._transfer_until is not None
 
     def _set_clocks(self, now: float) -> None:
         audible = self.ledger.audible()
         owes = self._answer is not None or bool(self.ledger.requested())
-        is_waiting_for_machine = self._message_due_at is not None
-        if self._closing is not None or self._is_handed_over() or is_waiting_for_machine:
+        is_elsewhere = self._started_at is None or self._message_due_at is not None or self._is_handed_over()
+        if self._closing is not None or is_elsewhere:
             self.dead_air.agent_busy()
             self._no_progress.satisfied()
             return
@@ -607,6 +664,8 @@ class Conversation:
         return max(ended, default=0.0)
 
     def _set_turn(self) -> None:
+        if self._started_at is None:
+            return
         wanted = TurnState.SPEAKING if self.ledger.audible() else TurnState.LISTENING
         if self.turn.state == TurnState.BARGED_IN and (wanted == TurnState.SPEAKING or self._answer is not None):
             self.turn.move(TurnState.LISTENING)

@@ -10,6 +10,9 @@ whether the agent is in a position to answer (`conversation.py` asks only when i
 | still making a sound | final            | `STUCK_VOICE_S` after the last words: a voice detector can stick |
 | any                  | keys pressed     | `KEY_PAUSE_S` after the last key                                 |
 | any                  | none             | never: a sound without words is no turn                          |
+
+Words for which no voice was detected (it was missed, or the last sound is older than the longest wait) count as speech that
+ended when they came.
 """
 
 from backend.call.agent_config import TurnTakingSettings
@@ -28,6 +31,7 @@ class Endpointing:
         self._keys = ""
         self._is_speaking = False
         self._speech_ended_at: float | None = None
+        self._is_end_inferred = False
         self._words_at: float | None = None
         self._key_at: float | None = None
         self.last_speech_ended_at: float | None = None
@@ -37,24 +41,31 @@ class Endpointing:
 
     def speech_started(self) -> None:
         self._is_speaking = True
+        self._is_end_inferred = False
 
     def speech_ended(self, at: float) -> None:
         self._is_speaking = False
+        self._is_end_inferred = False
         self._speech_ended_at = at
         self.last_speech_ended_at = at
 
     def words_heard(self, text: str, is_final: bool, now: float) -> None:
         """`text` must not be blank. A final text replaces the interim one."""
+        if not self._is_speaking and self._was_voice_missed(now):
+            self._is_end_inferred = True
+            self._speech_ended_at = now
+            self.last_speech_ended_at = now
         self._words_at = now
         if is_final:
             self._finals.append(text.strip())
             self._interim = ""
         else:
             self._interim = text.strip()
-        if not self._is_speaking and self._speech_ended_at is None:
-            # The detector missed it: the words themselves say that there was speech.
-            self._speech_ended_at = now
-            self.last_speech_ended_at = now
+
+    def _was_voice_missed(self, now: float) -> bool:
+        if self._speech_ended_at is None or self._is_end_inferred:
+            return True
+        return self._words_at is None and now > self._speech_ended_at + self._settings.max_endpointing_delay_s
 
     def key_pressed(self, digit: str, now: float) -> None:
         self._keys += digit
@@ -104,3 +115,4 @@ class Endpointing:
         self._words_at = self._key_at = None
         if not self._is_speaking:
             self._speech_ended_at = None
+            self._is_end_inferred = False

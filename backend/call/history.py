@@ -27,12 +27,15 @@ class Entry:
 
     def heard_text(self) -> str:
         """The text as the caller heard it; for pieces still under way, the whole text."""
-        if self.piece is None or self.piece.state in (PieceState.HEARD, PieceState.SENDING, PieceState.SENT):
+        if self.piece is None:
             return self.text
-        if self.piece.state == PieceState.CLEARED:
-            words = self.text.split()
-            return " ".join(words[: int(len(words) * self.piece.heard_fraction)])
-        return ""
+        match self.piece.state:
+            case PieceState.CLEARED:
+                words = self.text.split()
+                return " ".join(words[: int(len(words) * self.piece.heard_fraction)])
+            case PieceState.FAILED:
+                return ""
+        return self.text
 
 
 class History:

@@ -15,9 +15,12 @@ older void. The carrier also returns marks of audio that it threw away, so an ec
 | SENT                   | –             | –               | HEARD             | FAILED*| CLEARED | HEARD (assumed)   |
 | HEARD, CLEARED, FAILED | –             | –               | –                 | –      | –       | –                 |
 
-* a piece that failed after some audio was handed over stays audible until that audio has played.
-An end is never a latch: a piece whose end was lost counts as heard `END_GRACE_S` after its own length, as of the moment
-when its audio must have been over.
+* a piece that failed after some audio was handed over (SENT) stays audible until that audio has played.
+
+Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the piece
+before it, may move it later. `over_by` never moves once the length is known: however late a report comes, the agent counts as
+speaking for the audio's length plus `END_GRACE_S` at most. A piece whose end was lost is closed then, as heard at the
+moment when by the evidence its audio is over, which may still lie ahead: the silence clock starts from there.
 """
 
 import enum
@@ -28,7 +31,9 @@ from backend.call.commands import SpeechKind
 END_GRACE_S = 2.0
 """How much later than its audio a piece's end may be reported before we stop waiting for it."""
 SLOWEST_SPEECH_S_PER_CHARACTER = 0.15
-"""Bounds a piece whose length is not known yet: about half the slowest natural pace."""
+SLOWEST_SPEECH_S_PER_SYMBOL = 0.6
+"""Bounds a piece whose length is not known yet: about half the slowest natural pace, for letters of an alphabet, and for
+digits, signs and the syllables of other scripts, each of which is a word when spoken."""
 
 
 class PieceState(enum.Enum):
@@ -42,6 +47,7 @@ class PieceState(enum.Enum):
 
 _AUDIBLE = (PieceState.SENDING, PieceState.SENT)
 _OPEN = (PieceState.REQUESTED, *_AUDIBLE)
+_SYMBOLS = frozenset("0123456789$€£¥%&@#*+=/_")
 
 
 @dataclass(slots=True)
@@ -58,6 +64,9 @@ class Piece:
     """Which way of saying it this is: 1 the voice, 2 the fallback voice, 3 the carrier's own voice."""
     state: PieceState = PieceState.REQUESTED
     starts_at: float = 0.0
+    bound_from: float = 0.0
+    """`starts_at` as first known; `over_by` counts from here."""
+    is_start_confirmed: bool = False
     duration_s: float | None = None
     ended_at: float = 0.0
     heard_fraction: float = 0.0
@@ -66,9 +75,21 @@ class Piece:
     @property
     def playing_until(self) -> float:
         """When its audio is over at the caller's ear, as far as is known."""
+        return self.starts_at + self.length_s
+
+    @property
+    def over_by(self) -> float:
+        """Until when it may count as speaking at most."""
+        return self.bound_from + self.length_s + END_GRACE_S
+
+    @property
+    def length_s(self) -> float:
+        """Its audio's length, or an upper bound of it while that is not known."""
         if self.duration_s is not None:
-            return self.starts_at + self.duration_s
-        return self.starts_at + 1.0 + len(self.text) * SLOWEST_SPEECH_S_PER_CHARACTER
+            return self.duration_s
+        symbols = sum(1 for character in self.text if character in _SYMBOLS or character >= "\u2e80")
+        letters = len(self.text) - symbols
+        return 1.0 + letters * SLOWEST_SPEECH_S_PER_CHARACTER + symbols * SLOWEST_SPEECH_S_PER_SYMBOL
 
 
 class Ledger:
@@ -78,7 +99,7 @@ class Ledger:
         self.generation = 1
         self.pieces: list[Piece] = []
         self.heard_until = 0.0
-        """When agent audio was last heard to end; 0 before the first."""
+        """When agent audio was last heard to end; 0 before the first. May lie ahead, see `over_by`."""
 
     # --- asking ---
 
@@ -97,13 +118,14 @@ class Ledger:
         if piece is None or piece.state != PieceState.REQUESTED:
             return None
         piece.state = PieceState.SENDING
-        piece.starts_at = max(now, self._playing_until(before=piece.number))
+        self._queue_behind_others(piece, now)
         return piece
 
     def played_from(self, playback_id: str, now: float) -> None:
-        """The carrier says that it plays the piece from now on."""
+        """The carrier says that it plays the piece from now on. Saying it again changes nothing."""
         piece = self._open(playback_id)
-        if piece is not None and piece.state in _AUDIBLE:
+        if piece is not None and piece.state in _AUDIBLE and not piece.is_start_confirmed:
+            piece.is_start_confirmed = True
             piece.starts_at = now
 
     def handed_over(self, playback_id: str, duration_s: float, now: float) -> None:
@@ -112,7 +134,7 @@ class Ledger:
         if piece is None:
             return
         if piece.state == PieceState.REQUESTED:
-            piece.starts_at = max(now, self._playing_until(before=piece.number))
+            self._queue_behind_others(piece, now)
         piece.state = PieceState.SENT
         piece.duration_s = duration_s
 
@@ -121,19 +143,13 @@ class Ledger:
         piece = self._open(playback_id)
         if piece is None or piece.state == PieceState.REQUESTED:
             return []
-        over = [other for other in self.audible() if other.number <= piece.number]
-        for other in over:
-            self._close(other, PieceState.HEARD, now, 1.0)
-        return over
+        return self._heard_up_to(piece.number, now)
 
     def ended_up_to(self, generation: int, number: int, now: float) -> list[Piece]:
         """Everything of `generation` up to `number` was heard (the flag of another worker). An old flag changes nothing."""
         if generation != self.generation:
             return []
-        over = [piece for piece in self.audible() if piece.number <= number]
-        for piece in over:
-            self._close(piece, PieceState.HEARD, now, 1.0)
-        return over
+        return self._heard_up_to(number, now)
 
     def failed(self, playback_id: str, sent_s: float, now: float) -> Piece | None:
         """No more audio will come. Returns the piece if nothing of it was handed over, for another try."""
@@ -149,6 +165,7 @@ class Ledger:
     def clear(self, now: float) -> list[Piece]:
         """The caller must hear nothing more: raise the generation. Returns what was cut, with its heard fraction."""
         self.generation += 1
+        self.heard_until = min(self.heard_until, now)
         cut = [piece for piece in self.pieces if piece.state in _OPEN]
         for piece in cut:
             played_s = now - piece.starts_at if piece.state in _AUDIBLE else 0.0
@@ -159,7 +176,7 @@ class Ledger:
 
     def expire(self, now: float) -> list[Piece]:
         """Stop waiting for ends that are overdue. Returns the pieces that now count as heard."""
-        over = [piece for piece in self.audible() if now >= piece.playing_until + END_GRACE_S]
+        over = [piece for piece in self.audible() if now >= piece.over_by]
         for piece in over:
             self._close(piece, PieceState.HEARD, piece.playing_until, 1.0)
         return over
@@ -168,7 +185,7 @@ class Ledger:
 
     def deadline(self) -> float | None:
         """When the next piece must be over at the latest."""
-        return min((piece.playing_until + END_GRACE_S for piece in self.audible()), default=None)
+        return min((piece.over_by for piece in self.audible()), default=None)
 
     def audible(self) -> list[Piece]:
         """Pieces of which audio is playing or on its way."""
@@ -195,8 +212,19 @@ class Ledger:
             return None
         return piece
 
-    def _playing_until(self, before: int) -> float:
-        return max((piece.playing_until for piece in self.audible() if piece.number < before), default=0.0)
+    def _queue_behind_others(self, piece: Piece, now: float) -> None:
+        before = [other for other in self.audible() if other.number < piece.number]
+        piece.starts_at = max([now, self.heard_until, *(other.playing_until for other in before)])
+        piece.bound_from = max([now, *(other.bound_from + other.length_s for other in before)])
+
+    def _heard_up_to(self, number: int, now: float) -> list[Piece]:
+        over = [piece for piece in self.audible() if piece.number <= number]
+        for piece in over:
+            self._close(piece, PieceState.HEARD, now, 1.0)
+        if over:
+            for piece in self.audible()[:1]:  # it cannot have begun before the one ahead of it was over
+                piece.starts_at = max(piece.starts_at, now)
+        return over
 
     def _close(
         self, piece: Piece, state: PieceState, at: float, fraction: float, was_heard: bool | None = None
