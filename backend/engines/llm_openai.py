@@ -25,6 +25,8 @@ BETWEEN_CHUNKS_TIMEOUT_S = 8.0
 """Longer than the no-progress clock's retry: that clock decides, this only frees the greenlet in the end."""
 DRAIN_S = 0.05
 _DONE = b"data: [DONE]"
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
+"""What the SDK lets through when the server streams something else than the protocol: it checks nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +80,15 @@ class _Running:
 class OpenAiLlm:
     """Implements `Llm`. `model` is used where a request names none."""
 
-    def __init__(self, *, api_key: str, base_url: str | None, model: str) -> None:
-        timeout = httpx2.Timeout(BETWEEN_CHUNKS_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        model: str,
+        between_chunks_timeout_s: float = BETWEEN_CHUNKS_TIMEOUT_S,
+    ) -> None:
+        timeout = httpx2.Timeout(between_chunks_timeout_s, connect=CONNECT_TIMEOUT_S)
         transport = _DrainingTransport(limits=httpx2.Limits(max_connections=200, max_keepalive_connections=50))
         self._client = openai.OpenAI(
             api_key=api_key or "none",
@@ -108,7 +117,7 @@ class OpenAiLlm:
         except openai.APITimeoutError as error:
             if not running.is_cancelled:
                 raise EngineTimedOut("the model did not answer in time", engine=NAME) from error
-        except (openai.OpenAIError, httpx2.HTTPError) as error:
+        except (openai.OpenAIError, httpx2.HTTPError, *_UNREADABLE) as error:
             # The class only: the message may quote what the caller said.
             if not running.is_cancelled:
                 raise EngineFailed(f"the model failed: {type(error).__name__}", engine=NAME) from error

@@ -6,7 +6,7 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 | our leg            | owner | at the carrier | what is done                                                        |
 |--------------------|-------|----------------|---------------------------------------------------------------------|
 | expired from Redis | –     | any            | taken off the list of live calls                                     |
-| ended              | none  | –              | its record is written, its keys deleted                              |
+| ended              | none  | –              | in the second round: its record is written, its keys deleted         |
 | not ended          | yes   | any            | nothing, unless it is older than any call may be: hung up            |
 | not ended          | none  | gone           | its record is written (“lost”), its keys deleted                     |
 | not ended          | none  | alive          | nothing until `ORPHAN_AFTER_S` (a call may be ringing); then hung up |
@@ -79,6 +79,9 @@ class Sweeper:
         self._is_stopping = False
         self._strangers: set[str] = set()
         """Live legs of ours that the last round did not find in Redis."""
+        self._ended: set[str] = set()
+        """Ended legs without an owner that a round has seen. Their owner may have let go of them a moment ago and be
+        writing their record, which is better than ours, and the first one wins."""
 
     def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
         self._is_stopping = True
@@ -98,6 +101,7 @@ class Sweeper:
         except BackendError as error:
             log.warning("sweep_skipped", error=str(error))
             return
+        self._ended &= set(calls)
         for call_control_id, started_at in calls.items():
             with structlog.contextvars.bound_contextvars(call_control_id=call_control_id):
                 try:
@@ -127,6 +131,10 @@ class Sweeper:
         verdict = judge(leg, has_owner, is_alive, age_s)
         if verdict == Verdict.LEAVE:
             return
+        if leg is not None and leg.phase == LegPhase.ENDED and call_control_id not in self._ended:
+            self._ended.add(call_control_id)
+            return
+        self._ended.discard(call_control_id)
         log.warning("leftover_call", verdict=verdict.value, age_s=round(age_s), phase=leg.phase.name if leg else "")
         match verdict:
             case Verdict.FORGET:

@@ -33,8 +33,6 @@ class FakeCarrier:
         self.asked: list[Asked] = []
         self.alive: dict[str, dict[str, Any]] = {}
         """Legs that `is_alive` and `live_calls` know, with what was attached to them."""
-        self.client_states: dict[str, dict[str, Any]] = {}
-        """What `live_calls` reports as attached to a leg; nothing for the others: not ours."""
         self.on_ask: Callable[[Asked], None] = lambda asked: None
         """Called before a command is answered: here a test looks at what had been done by then."""
         self._outcomes: dict[str, deque[CarrierError | None]] = defaultdict(deque)
@@ -134,7 +132,7 @@ class FakeCarrier:
 
     def live_calls(self) -> dict[str, dict[str, Any]]:
         self._take("live_calls", "", "")
-        return {call: dict(self.client_states.get(call, {})) for call in sorted(self.alive)}
+        return {call: dict(state) for call, state in self.alive.items()}
 
     def _take(self, name: str, call_control_id: str, command_id: str, **arguments: Any) -> None:
         asked = Asked(name, call_control_id, command_id, arguments)

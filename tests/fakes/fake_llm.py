@@ -1,7 +1,7 @@
 """A model that answers from a script: one list of pieces per request, in the order of the requests.
 
-    llm.script.append([TextDelta("Hello. "), WAIT, TextDelta("Late.")])     # waits until it is cancelled
-    llm.script.append([TextDelta("I "), EngineFailed("broken", engine="fake")])
+llm.script.append([TextDelta("Hello. "), WAIT, TextDelta("Late.")])     # waits until it is cancelled
+llm.script.append([TextDelta("I "), EngineFailed("broken", engine="fake")])
 """
 
 from collections import deque

@@ -1,7 +1,7 @@
 """A voice that makes a tone of a fixed length for every text, and fails, hangs or stays empty as told, per voice name.
 
-    tts.voices["broken"] = Voice(error=EngineBusy("full", engine="fake"))
-    tts.voices["slow"] = Voice(seconds=0.5, hangs_after=1)      # one frame, then nothing until it is cancelled
+tts.voices["broken"] = Voice(error=EngineBusy("full", engine="fake"))
+tts.voices["slow"] = Voice(seconds=0.5, hangs_after=1)      # one frame, then nothing until it is cancelled
 """
 
 from collections.abc import Iterator

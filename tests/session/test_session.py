@@ -312,8 +312,12 @@ def test_no_log_line_holds_what_was_said_or_dialled(
     session._leg_commands.start_stream(1)
     rig.advance(0.5)
     rig.llm.script.append(
-        [TextDelta("Xanswer one. "), ToolCall("c1", "send_dtmf", {"digits": "987654"}), ToolCall("c2", "transfer", {"target": "desk"})]
-    )  # fmt: skip
+        [
+            TextDelta("Xanswer one. "),
+            ToolCall("c1", "send_dtmf", {"digits": "987654"}),
+            ToolCall("c2", "transfer", {"target": "desk"}),
+        ]
+    )
     say(session, "Xquestion of the caller", rig)
     for digit in "4711":
         session.post(DtmfReceived(digit))

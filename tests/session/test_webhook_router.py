@@ -195,9 +195,18 @@ def test_a_stream_that_could_not_be_opened_is_asked_for_again(rig: Rig, agent: A
 @pytest.mark.parametrize("after_s", [0, 50])
 @pytest.mark.parametrize(
     "event",
-    [INCOMING, OUTGOING, CallAnswered(), StreamingStarted(), CallHungUp(), PlaybackEnded("1-1", 1), PlaybackEnded("1-1", 1, "failed"), *FACTS],
+    [
+        INCOMING,
+        OUTGOING,
+        CallAnswered(),
+        StreamingStarted(),
+        CallHungUp(),
+        PlaybackEnded("1-1", 1),
+        PlaybackEnded("1-1", 1, "failed"),
+        *FACTS,
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_late_news_of_a_finished_call_recreates_nothing(rig: Rig, event: Event, after_s: float) -> None:
     """No key, no command, no record; at once, and when the tombstone has gone (A7)."""
     rig.ring()
