@@ -577,7 +577,8 @@ class CallSim:
 
     def _speak_by_carrier(self, command: SpeakByCarrier) -> None:
         if self.carrier.speaks:
-            play = self._put_on_line(command, 0.6 + 0.08 * len(command.text), 0.3)
+            # It reports nothing, so its length is what the conversation supposes it to be.
+            play = self._put_on_line(command, 1.0 + 0.08 * len(command.text), 0.0)
             self._later(play.ends_at - self.clock.now, lambda: setattr(play, "is_over", True))
         else:
             self.referee.audio_over_at = max(self.referee.audio_over_at, self.clock.now)

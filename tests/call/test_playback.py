@@ -1,0 +1,178 @@
+"""The owner's ledger: every (state, event) cell, and how long the agent may count as speaking."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from backend.call.playback import END_GRACE_S, Ledger, Piece, PieceState
+
+S = PieceState
+TEXT = "A sentence of some length."
+
+
+def piece_in(state: PieceState) -> tuple[Ledger, Piece]:
+    """A ledger with one piece in that state; its audio began at 10.0 and is 3 s long."""
+    ledger = Ledger()
+    piece = ledger.ask("answer", TEXT, 9.0)
+    if state in (S.SENDING, S.SENT, S.HEARD, S.CLEARED):
+        ledger.started(piece.playback_id, 10.0)
+    if state in (S.SENT, S.HEARD):
+        ledger.handed_over(piece.playback_id, 3.0, 11.0)
+    if state == S.HEARD:
+        ledger.ended(piece.playback_id, 13.0)
+    if state == S.CLEARED:
+        ledger.clear(11.0)
+    if state == S.FAILED:
+        ledger.failed(piece.playback_id, 0.0, 10.0)
+    assert piece.state == state
+    return ledger, piece
+
+
+EVENTS: dict[str, Callable[[Ledger, Piece], object]] = {
+    "audio started": lambda ledger, piece: ledger.started(piece.playback_id, 12.0),
+    "all handed over": lambda ledger, piece: ledger.handed_over(piece.playback_id, 3.0, 12.0),
+    "ended": lambda ledger, piece: ledger.ended(piece.playback_id, 12.0),
+    "ended up to": lambda ledger, piece: ledger.ended_up_to(piece.generation, piece.number, 12.0),
+    "failed": lambda ledger, piece: ledger.failed(piece.playback_id, 0.0, 12.0),
+    "failed after some audio": lambda ledger, piece: ledger.failed(piece.playback_id, 1.5, 12.0),
+    "cleared": lambda ledger, piece: ledger.clear(12.0),
+    "past its deadline": lambda ledger, piece: ledger.expire(1000.0),
+    "ended, of an old generation": lambda ledger, piece: ledger.ended_up_to(piece.generation - 1, piece.number, 12.0),
+    "ended, of another": lambda ledger, piece: ledger.ended("1-99", 12.0),
+}
+MOVES = {
+    (S.REQUESTED, "audio started"): S.SENDING,
+    (S.REQUESTED, "all handed over"): S.SENT,
+    (S.REQUESTED, "failed"): S.FAILED,
+    (S.REQUESTED, "failed after some audio"): S.SENT,
+    (S.REQUESTED, "cleared"): S.CLEARED,
+    **{
+        (state, event): to
+        for state in (S.SENDING, S.SENT)
+        for event, to in {
+            "all handed over": S.SENT,
+            "ended": S.HEARD,
+            "ended up to": S.HEARD,
+            "failed": S.FAILED,
+            "failed after some audio": S.SENT,
+            "cleared": S.CLEARED,
+            "past its deadline": S.HEARD,
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(PieceState, EVENTS)))
+def test_every_cell_is_a_move_or_ignored(state: PieceState, event: str) -> None:
+    """A piece that is over stays what it is, and an end that overtakes the start leaves nothing behind."""
+    ledger, piece = piece_in(state)
+
+    EVENTS[event](ledger, piece)
+
+    assert piece.state == MOVES.get((state, event), state)
+
+
+def test_a_lost_end_counts_as_heard_when_the_audio_was_over() -> None:
+    """Not when we stopped waiting (B2), and 2 s after the audio at the latest (B7)."""
+    ledger, piece = piece_in(S.SENT)
+
+    assert ledger.deadline() == 13.0 + END_GRACE_S
+    assert ledger.expire(14.99) == []
+    assert ledger.expire(15.0) == [piece]
+    assert (ledger.heard_until, ledger.audible()) == (13.0, [])
+
+
+@pytest.mark.parametrize("late_s", [0.5, 2.5, 4.9])
+def test_a_late_or_doubled_start_does_not_prolong_speaking(late_s: float) -> None:
+    """`playback.started` came late and the end never: still audio + 2 s. The silence clock believes it, though."""
+    ledger, piece = piece_in(S.SENT)
+
+    ledger.played_from(piece.playback_id, 10.0 + late_s)
+    ledger.played_from(piece.playback_id, 10.0 + late_s + 0.05)
+
+    assert ledger.deadline() == 15.0
+    ledger.expire(15.0)
+    assert ledger.audible() == []
+    assert ledger.heard_until == pytest.approx(13.0 + late_s)
+
+
+def test_pieces_play_one_after_the_other() -> None:
+    """The second begins when the first is over, and its end ends both."""
+    ledger = Ledger()
+    first, second = ledger.ask("answer", "One.", 0.0), ledger.ask("answer", "Two.", 0.0)
+    for piece in (first, second):
+        ledger.started(piece.playback_id, 1.0)
+        ledger.handed_over(piece.playback_id, 2.0, 1.0)
+
+    assert (first.playing_until, second.playing_until) == (3.0, 5.0)
+    assert ledger.ended(second.playback_id, 5.1) == [first, second]
+
+
+def test_the_end_of_one_piece_moves_the_next_behind_it() -> None:
+    """Small pauses between pieces add up in a long answer; the reports of their ends keep the clock true."""
+    ledger = Ledger()
+    first, second = ledger.ask("answer", "One.", 0.0), ledger.ask("answer", "Two.", 0.0)
+    for piece in (first, second):
+        ledger.started(piece.playback_id, 1.0)
+        ledger.handed_over(piece.playback_id, 2.0, 1.0)
+
+    ledger.ended(first.playback_id, 4.5)
+
+    assert second.playing_until == 6.5
+    assert ledger.deadline() == 7.0  # but it may not speak longer for it
+
+
+def test_a_clear_cuts_at_what_was_heard() -> None:
+    """A third of the audio was played; what was only queued was not heard at all."""
+    ledger, playing = piece_in(S.SENT)
+    queued = ledger.ask("answer", "More.", 10.5)
+    ledger.started(queued.playback_id, 10.6)
+    ledger.handed_over(queued.playback_id, 1.0, 10.7)
+
+    cut = ledger.clear(11.0)
+
+    assert [piece.heard_fraction for piece in cut] == [pytest.approx(1 / 3), 0.0]
+    assert (ledger.generation, ledger.heard_until) == (2, 11.0)
+
+
+def test_echoes_of_a_cleared_generation_mean_nothing() -> None:
+    """The carrier returns the marks of what it threw away (F16)."""
+    ledger, piece = piece_in(S.CLEARED)
+    after = ledger.ask("answer", "New.", 12.0)
+    ledger.started(after.playback_id, 12.0)
+
+    assert ledger.ended(piece.playback_id, 12.1) == []
+    assert ledger.ended_up_to(1, 99, 12.1) == []
+    assert after.state == S.SENDING
+
+
+def test_a_flag_ends_nothing_that_was_asked_for_later() -> None:
+    """A3: the flag of piece 1 comes while piece 2 plays."""
+    ledger, first = piece_in(S.SENT)
+    second = ledger.ask("answer", "Two.", 11.0)
+    ledger.started(second.playback_id, 11.0)
+
+    assert ledger.ended_up_to(1, 1, 13.0) == [first]
+    assert second.state == S.SENDING
+
+
+@pytest.mark.parametrize(
+    ("text", "at_least_s"),
+    [("Your number is 0049 151 2345678.", 8.0), ("営業時間は九時から五時までです", 5.0), ("$ 1,299.99", 4.0)],
+)
+def test_audio_of_unknown_length_is_not_taken_for_over_too_early(text: str, at_least_s: float) -> None:
+    """A digit or a character of another script is a word when spoken."""
+    assert Piece("1-1", 1, 1, "answer", text, 0.0).length_s >= at_least_s
+
+
+def test_hundreds_of_pieces_keep_their_order() -> None:
+    """Only the latest can be open."""
+    ledger = Ledger()
+    for index in range(500):
+        piece = ledger.ask("answer", "One.", float(index))
+        ledger.started(piece.playback_id, float(index))
+        ledger.ended(piece.playback_id, index + 0.5)
+
+    assert ledger.is_quiet()
+    assert ledger.find("1-1") is ledger.pieces[0]
