@@ -186,3 +186,15 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < until, "did not happen in time"
         gevent.sleep(0.001)
+
+
+def make_agent(**changes: Any) -> AgentConfig:
+    dead_air = {
+        "silence_timeout_normal": 2, "silence_timeout_hold_on": 4, "max_checkins_before_disconnect": 1,
+        "checkin_message": "Still there?", "final_wait": 1, "goodbye_message": "Goodbye now.",
+    }  # fmt: skip
+    values: dict[str, Any] = {
+        "name": "Ada", "greeting": "Hello.", "voice": "first", "fallback_voice": "second",
+        "settings": {"dead_air_settings": dead_air}, **changes,
+    }  # fmt: skip
+    return AgentConfig.model_validate(values)

@@ -10,8 +10,7 @@ from backend.call.events import CallAnswered, CallHungUp, CallInitiated
 from backend.call.leg import LegState
 from backend.errors import CallGone, Rejected, Unavailable
 from backend.session.call_setup import CallSetup
-from tests.session.conftest import make_agent
-from tests.session.rig import CALL, CALLER, US, Rig, settle, wait_until
+from tests.session.rig import CALL, CALLER, US, Rig, make_agent, settle, wait_until
 
 
 @pytest.fixture

@@ -27,8 +27,7 @@ from backend.session.session import Session
 from tests.fakes.fake_llm import WAIT
 from tests.fakes.fake_stream import FakeStream
 from tests.fakes.fake_tts import Voice
-from tests.session.conftest import make_agent
-from tests.session.rig import CALL, CALLER, US, Rig, settle, wait_until
+from tests.session.rig import CALL, CALLER, US, Rig, make_agent, settle, wait_until
 
 HUNG_UP = CallHungUp("normal_clearing", "caller")
 

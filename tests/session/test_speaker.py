@@ -13,8 +13,7 @@ from backend.session.speaker import Speaker
 from backend.session.stream_delivery import StreamDelivery
 from tests.fakes.fake_stream import FakeStream
 from tests.fakes.fake_tts import Voice
-from tests.session.conftest import make_agent
-from tests.session.rig import CALL, Rig, settle, wait_until
+from tests.session.rig import CALL, Rig, make_agent, settle, wait_until
 
 BUSY = EngineBusy("full", engine="fake")
 

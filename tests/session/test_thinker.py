@@ -8,8 +8,7 @@ from backend.engines.base import TextDelta, ToolCall
 from backend.errors import EngineFailed, EngineTimedOut
 from backend.session.thinker import Thinker
 from tests.fakes.fake_llm import WAIT, FakeLlm
-from tests.session.conftest import make_agent
-from tests.session.rig import settle
+from tests.session.rig import make_agent, settle
 
 MESSAGES = ({"role": "user", "content": "Hello?"},)
 

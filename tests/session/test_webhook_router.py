@@ -21,8 +21,7 @@ from backend.call.events import (
 )
 from backend.call.leg import LegPhase
 from backend.records.calls import CallFilter
-from tests.session.conftest import make_agent
-from tests.session.rig import CALL, CALLER, US, Rig, settle, wait_until
+from tests.session.rig import CALL, CALLER, US, Rig, make_agent, settle, wait_until
 
 Place = Literal["here", "elsewhere", "nobody", "unknown"]
 PLACES: tuple[Place, ...] = ("here", "elsewhere", "nobody", "unknown")

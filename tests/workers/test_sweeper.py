@@ -9,14 +9,6 @@ from backend.call.events import CallAnswered, CallHungUp, CallInitiated
 from backend.call.leg import LegPhase, LegState
 from backend.errors import CallGone, Unavailable
 from backend.workers.sweeper import OLDEST_CALL_S, ORPHAN_AFTER_S, ROUND_S, Sweeper, Verdict, judge
-from tests.session.conftest import (  # noqa: F401  fixtures
-    greenlet_failures,
-    log_text,
-    logged,
-    migrated,
-    records,
-    rig,
-)
 from tests.session.rig import CALL, CALLER, US, Rig
 
 RINGING, STREAMING = LegState(phase=LegPhase.RINGING), LegState(phase=LegPhase.STREAMING)
