@@ -39,7 +39,9 @@ def _serve(piece: AudioName | None) -> Response:
         return Response(status=404)
     try:
         wav = worker().services.stores.audio_clips.get(piece.call_control_id, piece.playback_id, piece.secret)
-    except (StoreError, ValueError):
+    except ValueError:
+        return Response(status=404)  # a forged path: its call could not even be a key
+    except StoreError:
         return Response(status=503, headers={"Retry-After": "1"})
     if wav is None:
         return Response(status=404)

@@ -53,7 +53,9 @@ def _check(running: Worker, call_control_id: str | None, token: str) -> None:
             and bool(token)
             and running.services.stores.stream_tokens.redeem(call_control_id, token)
         )
-    except (StoreError, ValueError) as error:
+    except ValueError:
+        is_right = False  # a forged path: its call could not even be a key
+    except StoreError as error:
         log.warning("media_token_not_checked", error=str(error))
         raise UpgradeRefused(503, "cannot check the token now") from error
     if not is_right:

@@ -1,0 +1,52 @@
+"""backend/web/gunicorn_worker.py: what SIGTERM does, in this process and without a signal. The live layer sends one."""
+
+import logging
+import signal
+
+import gevent
+import pytest
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+from backend.settings import Settings
+from backend.web.gunicorn_worker import OffhookWorker
+
+
+class Draining:
+    """What the worker class needs of `web.worker.Worker`."""
+
+    def __init__(self) -> None:
+        self.is_draining = False
+        self.drained_for: list[float] = []
+
+    def drain(self, drain_s: float) -> None:
+        self.drained_for.append(drain_s)
+
+
+@pytest.fixture
+def made() -> OffhookWorker:
+    before = logging.getLogger("gunicorn.error").handlers[:], logging.getLogger("gunicorn.error").propagate
+    config = Config()
+    worker = OffhookWorker(1, 1, [], None, 30, config, Logger(config))
+    worker._settings = Settings(offhook_env="test", graceful_timeout_s=7)
+    logging.getLogger("gunicorn.error").handlers[:], logging.getLogger("gunicorn.error").propagate = before
+    yield worker  # type: ignore[misc]
+    worker.tmp.close()
+
+
+def test_a_termination_drains_for_the_configured_time(made: OffhookWorker) -> None:
+    """From the very signal on nothing new is taken; gunicorn is told to stop as well."""
+    made.offhook = offhook = Draining()  # type: ignore[assignment]  # has no calls
+    made.handle_exit(signal.SIGTERM, None)
+    assert offhook.is_draining and made.alive is False
+    made.handle_exit(signal.SIGTERM, None)
+    gevent.sleep(0)
+
+    assert offhook.drained_for == [7.0]
+
+
+def test_a_termination_before_the_worker_is_complete_just_stops(made: OffhookWorker) -> None:
+    """There is nothing to drain yet."""
+    made.handle_exit(signal.SIGTERM, None)
+
+    assert made.alive is False
