@@ -498,8 +498,9 @@ class CallSim:
         self._plays = [*(other for other in self._plays[-20:] if not other.is_over), play]
         self._line_free_at = self.referee.audio_over_at = play.ends_at
         self.heard.append(heard)
-        if self.delivery == "playback" and kind != "carrier":
+        if kind != "carrier":
             self.stores.playbacks.register(CALL, play.playback_id, play.generation, play.number, 120.0)
+        if self.delivery == "playback" and kind != "carrier":
             if not self._spent("loses_starts"):
                 delay_s = self.carrier.report_s + (self.carrier.delay_s if self._spent("delays_starts") else 0.0)
                 self._later(starts_at - self.clock.now + delay_s, lambda: self._report_start(play))
@@ -529,8 +530,7 @@ class CallSim:
         report = PlaybackEnded(play.playback_id, play.generation, status)
         self.reports.append(report)
         if self.webhooks_reach == "owner" or self.delivery == "stream":
-            self._handle(report)
-            return
+            self._handle(report)  # the fast path; the flag is raised all the same (A4)
         end = self.stores.playbacks.end(CALL, play.playback_id, play.generation, play.number)
         if end.flag_raised and self.wake_ups:
             self._later(0.003, self._look)

@@ -1,0 +1,110 @@
+"""The caller speaks while the agent does."""
+
+import pytest
+
+from backend.call.events import SpeechStarted
+from tests.fakes.call_sim import CALL, Reply
+from tests.stories.conftest import Begin, dead_air
+
+LONG = Reply(("This is the first sentence of a rather long answer.", "And this is the second sentence of it."))
+
+
+def test_the_agent_falls_silent_and_answers_what_was_said(begin: Begin) -> None:
+    """Full duplex: within min_interruption_s and the time to see it; the model knows only the words heard."""
+    sim = begin(sim={"may_barge_in": True, "replies": (LONG,)})
+    sim.caller_says("Tell me more.", at=3.0)
+    sim.run_until(7.0)
+    cut = sim.said("answer")[0]
+    assert cut.starts_at < 7.0 < cut.ends_at
+
+    sim.caller_says("No, stop.", at=7.0)
+    sim.run_until(11.0)
+
+    assert cut.was_cut and cut.ends_at == pytest.approx(7.3, abs=0.15)
+    said = sim.thoughts[1].messages[-2]["content"]
+    assert LONG.sentences[0].startswith(said) and 0 < len(said) < len(LONG.sentences[0])
+    assert sim.thoughts[1].messages[-1] == {"role": "user", "content": "No, stop."}
+    assert sim.heard[-1].starts_at > 7.5
+
+
+def test_a_check_in_that_is_cut_leaves_no_flag_and_no_playback_behind(begin: Begin) -> None:
+    """A6: and the count returns to zero."""
+    sim = begin(sim={"may_barge_in": True})
+    sim.run_until_said(1)
+    sim.run_for(7.6)
+    assert sim.heard[-1].kind == "check_in"
+
+    sim.caller_says("Yes, hello?")
+    sim.run_for(1.5)
+
+    assert sim.heard[1].was_cut
+    assert sim.stores.playbacks.outstanding(CALL) == []
+    assert sim.stores.flags.take_agent_done_speaking(CALL) is None
+    assert sim.conversation.dead_air.checkins == 0
+
+
+def test_mm_hm_does_not_stop_the_agent(begin: Begin) -> None:
+    """And is not answered either."""
+    sim = begin(sim={"may_barge_in": True, "replies": (LONG,)})
+    sim.caller_says("Tell me more.", at=3.0)
+    sim.run_until(6.0)
+    sim.caller_says("Mm-hm", duration_s=0.2, words_after_s=0.1)
+    sim.run_until(14.0)
+
+    assert not any(heard.was_cut for heard in sim.heard)
+    assert len(sim.thoughts) == 1
+
+
+def test_half_duplex_finishes_and_answers_afterwards(begin: Begin) -> None:
+    """Interruption is off: nothing is cut, nothing is lost."""
+    sim = begin(sim={"replies": (LONG,)})
+    sim.caller_says("Tell me more.", at=3.0)
+    sim.run_until(6.0)
+    sim.caller_says("And what does it cost?")
+    sim.run_until(16.0)
+
+    assert not any(heard.was_cut for heard in sim.heard)
+    assert sim.thoughts[1].messages[-1] == {"role": "user", "content": "And what does it cost?"}
+
+
+def test_a_voice_detector_that_sticks_does_not_silence_the_agent(begin: Begin) -> None:
+    """A sound that had begun before is no interruption without words."""
+    sim = begin(sim={"may_barge_in": True})
+    sim.run_until_said(1)
+    sim.post(SpeechStarted(sim.clock.now))
+
+    sim.run_until_over()
+
+    assert not any(heard.was_cut for heard in sim.heard)
+    assert len(sim.said("check_in")) == 2
+
+
+def test_words_added_before_the_answer_is_heard_make_one_turn_of_both(begin: Begin) -> None:
+    """The caller was not done: the answer under way is thrown away."""
+    sim = begin()
+    sim.caller_says("I would like", at=3.0, duration_s=0.8)
+    sim.caller_says("to book a table.", at=4.35, duration_s=0.3, words_after_s=0.1)
+
+    sim.run_until(9.0)
+
+    assert len(sim.said("answer")) == 1
+    users = [message["content"] for message in sim.thoughts[-1].messages if message["role"] == "user"]
+    assert users == ["I would like", "to book a table."]
+
+
+def test_no_transfer_over_the_callers_objection(begin: Begin) -> None:
+    """“I connect you” – “no, wait!”: the transfer is off, and the model is told."""
+    reply = Reply(("I connect you with our sales people right away.",), tools=(("transfer", {"target": "sales"}),))
+    sim = begin(
+        sim={"may_barge_in": True, "replies": (reply,)},
+        tools=["transfer"],
+        transfer_targets=[{"name": "sales", "number": "+13125550100"}],
+        settings=dead_air(silence_timeout_normal=20),
+    )
+    sim.caller_says("I want to buy something.", at=3.0)
+    sim.run_until(6.8)
+    sim.caller_says("No, wait!")
+    sim.run_until(12.0)
+
+    assert sim.transfers == []
+    assert any("not made" in str(message["content"]) for message in sim.thoughts[-1].messages)
