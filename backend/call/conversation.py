@@ -14,6 +14,10 @@ The clocks are not started and stopped by events; after every event they follow 
 | owes an answer or asked-for words| stopped                     | runs                      |
 | neither                          | runs                        | stopped                   |
 | is closing, or transferring      | stopped                     | stopped                   |
+| waits for a machine's tone       | stopped                     | stopped                   |
+
+The last two rows have bounds of their own: a closing call is hung up after `CLOSING_AT_MOST_S` whatever is still to be said,
+a transfer has `TRANSFER_PATIENCE_S`, a machine's greeting `MACHINE_GREETING_PATIENCE_S`.
 """
 
 from collections.abc import Sequence

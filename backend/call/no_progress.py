@@ -10,8 +10,9 @@ not stopped by its own filler.
 | retry_after_s              | RETRY    |
 | give_up_after_s            | GIVE_UP  |
 
-RETRY concerns whatever is stuck: pieces without audio are said again with the fallback voice; if it is the answer that does
-not come, the fallback model is asked. Owed audio that becomes audible resets the clock; it starts again from that audio's end if more is owed.
+RETRY concerns whatever is stuck: pieces without audio are said again with the fallback voice; if it is the answer that
+does not come, the fallback model is asked.
+Owed audio that becomes audible resets the clock; it starts again from that audio's end if more is owed.
 """
 
 import enum

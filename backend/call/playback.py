@@ -17,10 +17,10 @@ older void. The carrier also returns marks of audio that it threw away, so an ec
 
 * a piece that failed after some audio was handed over (SENT) stays audible until that audio has played.
 
-Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the piece
-before it, may move it later. `over_by` never moves once the length is known: however late a report comes, the agent counts as
-speaking for the audio's length plus `END_GRACE_S` at most. A piece whose end was lost is closed then, as heard at the
-moment when by the evidence its audio is over, which may still lie ahead: the silence clock starts from there.
+Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the
+piece before it, may move it later. `over_by` never moves once the length is known: however late a report comes, the
+agent counts as speaking for the audio's length plus `END_GRACE_S` at most. A piece whose end was lost is closed then, as
+heard at the moment when by the evidence its audio is over, which may still lie ahead: the silence clock starts there.
 """
 
 import enum

@@ -63,11 +63,16 @@ def test_the_model_sees_the_tools_of_its_agent() -> None:
 
 def test_without_targets_there_is_no_transfer() -> None:
     """An empty choice would only invite mistakes."""
-    assert [spec["name"] for spec in tool_specs(AgentConfig(name="Test", tools=ALL))] == ["hold", "hang_up", "send_dtmf"]
+    assert [spec["name"] for spec in tool_specs(AgentConfig(name="Test", tools=ALL))] == [
+        "hold",
+        "hang_up",
+        "send_dtmf",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("digits", "is_valid"), [("1", True), ("12*#ABCDwW", True), ("", False), ("E", False), ("1 2", False), ("1" * 33, False)]
+    ("digits", "is_valid"),
+    [("1", True), ("12*#ABCDwW", True), ("", False), ("E", False), ("1 2", False), ("1" * 33, False)],
 )
 def test_which_keys_can_be_sent(digits: str, is_valid: bool) -> None:
     """What the carrier takes, at most 32."""

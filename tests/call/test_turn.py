@@ -18,7 +18,7 @@ LEGAL = {
 
 def test_it_begins_idle() -> None:
     """No audio yet."""
-    assert TurnState.IDLE == Turn().state
+    assert Turn().state == TurnState.IDLE
 
 
 @pytest.mark.parametrize(("origin", "to"), list(itertools.product(TurnState, TurnState)))

@@ -94,7 +94,9 @@ class Referee:
                 self.generation = command.generation
             case Speak() | SpeakByCarrier():
                 if command.generation != self.generation:
-                    raise RuleBroken(f"{command.playback_id} is of generation {command.generation}, now {self.generation}")
+                    raise RuleBroken(
+                        f"{command.playback_id} is of generation {command.generation}, now {self.generation}"
+                    )
                 if command.number <= self._numbers:
                     raise RuleBroken(f"number {command.number} after {self._numbers}")
                 self._numbers = command.number

@@ -500,10 +500,9 @@ class CallSim:
         self.heard.append(heard)
         if kind != "carrier":
             self.stores.playbacks.register(CALL, play.playback_id, play.generation, play.number, 120.0)
-        if self.delivery == "playback" and kind != "carrier":
-            if not self._spent("loses_starts"):
-                delay_s = self.carrier.report_s + (self.carrier.delay_s if self._spent("delays_starts") else 0.0)
-                self._later(starts_at - self.clock.now + delay_s, lambda: self._report_start(play))
+        if self.delivery == "playback" and kind != "carrier" and not self._spent("loses_starts"):
+            delay_s = self.carrier.report_s + (self.carrier.delay_s if self._spent("delays_starts") else 0.0)
+            self._later(starts_at - self.clock.now + delay_s, lambda: self._report_start(play))
         return play
 
     def _report_start(self, play: _Play) -> None:
@@ -560,6 +559,7 @@ class CallSim:
         self._cut_line()
 
     def _cut_line(self) -> None:
+        status: Literal["completed", "cancelled"] = "completed" if self.delivery == "stream" else "cancelled"
         for play in self._plays:
             if play.is_over:
                 continue
@@ -569,7 +569,6 @@ class CallSim:
             elif play.ends_at > self.clock.now:
                 play.heard.ends_at = self.now
                 play.heard.was_cut = True
-            status: Literal["completed", "cancelled"] = "completed" if self.delivery == "stream" else "cancelled"
             self._later(self.carrier.report_s, lambda play=play: self._report_end(play, status))  # type: ignore[misc]
         self._plays = []
         self._line_free_at = min(self._line_free_at, self.clock.now)

@@ -64,7 +64,9 @@ def test_a_call_that_is_over_takes_nothing_more(begin: Begin) -> None:
 def test_the_longest_call_ends_with_a_warning_and_a_goodbye(begin: Begin) -> None:
     """B5: the model is warned a minute before, and the last word is heard to its end."""
     sim = begin(
-        settings=dead_air(max_call_duration=120, goodbye_message="Our time is over. Goodbye!", silence_timeout_normal=30)
+        settings=dead_air(
+            max_call_duration=120, goodbye_message="Our time is over. Goodbye!", silence_timeout_normal=30
+        )
     )
     for at in range(5, 119, 10):
         sim.caller_says("Tell me more about that.", at=float(at))

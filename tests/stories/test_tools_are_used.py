@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fakes.call_sim import CallSim, Reply
 from tests.fakes.call_sim import CALL as _CALL
+from tests.fakes.call_sim import CallSim, Reply
 from tests.stories.conftest import Begin
 
 SALES = {"tools": ["transfer", "send_dtmf", "hold"], "transfer_targets": [{"name": "sales", "number": "+13125550100"}]}
