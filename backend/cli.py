@@ -79,7 +79,9 @@ async def _demo(workers: int, name: str) -> bool:
     scenario = load_scenario(name)
     async with own_stage(_settings(workers, [scenario]), say) as (stage, _):
         _say_which_model(stage)
-        return await _rehearse_one(scenario, stage, _results_folder())
+        # Redis forgets a finished call within a minute; `rehearse` waits to see that, somebody who wants to hear a call
+        # need not.
+        return await _rehearse_one(scenario, stage, _results_folder(), check_keys=False)
 
 
 @main.command()
@@ -192,7 +194,9 @@ def _say_all(passed: bool) -> bool:
     return passed
 
 
-async def _rehearse_one(scenario: Scenario, stage: Stage, folder: Path, *, quiet: bool = False) -> bool:
+async def _rehearse_one(
+    scenario: Scenario, stage: Stage, folder: Path, *, quiet: bool = False, check_keys: bool = True
+) -> bool:
     """One call with its timeline, its files and its verdict."""
     console.print(f"\n{scenario.name}: {scenario.title}", style="bold", markup=False)
     stage.say = say
@@ -200,7 +204,7 @@ async def _rehearse_one(scenario: Scenario, stage: Stage, folder: Path, *, quiet
     if not quiet:
         stage.carrier.log.subscribe(timeline.show)
     try:
-        outcome = await run_scenario(scenario, stage)
+        outcome = await run_scenario(scenario, stage, check_keys=check_keys)
     finally:
         timeline.close()
     await asyncio.to_thread(outcome.write, folder, stage.carrier)

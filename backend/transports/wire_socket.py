@@ -132,8 +132,9 @@ class WireSocket:
         extra_headers: Mapping[str, str] | None = None,
         ping_after_s: float = PING_AFTER_S,
     ) -> "WireSocket":
-        """Upgrade the request. `check` may raise (UpgradeRefused, or another HTTPException): then nothing changes
-        hands and the view's caller gets that status. No compression is agreed on, whatever is offered."""
+        """Upgrade the request, with `extra_headers` in the answer. `check` may raise (UpgradeRefused, or another
+        HTTPException): then nothing changes hands and the view's caller gets that status. No compression is agreed on,
+        whatever is offered."""
         connection = environ.get("gunicorn.socket")
         if connection is None or not hasattr(connection, "_sock"):
             raise UpgradeRefused(501, "this server has no connection to upgrade")
@@ -148,6 +149,8 @@ class WireSocket:
         response = ServerProtocol(logger=_protocol_log).accept(Request(environ.get("PATH_INFO", "/"), headers))
         if response.status_code != 101:
             raise UpgradeRefused(response.status_code, "not a WebSocket handshake of version 13")
+        for name, value in (extra_headers or {}).items():
+            response.headers[name] = value
         if connection.family != AF_UNIX:
             connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         connection.sendall(response.serialize())

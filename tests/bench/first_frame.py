@@ -38,7 +38,7 @@ async def measure(stage: Stage, *, calls: int = 40, at_once: int = 5) -> list[Fi
         for said in (entry for entry in of_call if entry.kind == "caller_speech_ended"):
             answer = next((e for e in of_call if e.kind == "agent_audio_started" and e.at > said.at), None)
             if answer is not None:
-                extra.append(float(answer.data["started_at"]) - float(said.data["ended_at"]) - endpointing_s)
+                extra.append(answer.at - said.at - endpointing_s)
     return [
         Figure(
             f"first agent frame after the caller's end of speech, above the endpointing delay of {endpointing_s:g} s",
