@@ -3,7 +3,7 @@
 import pytest
 
 from backend.call.commands import FinishCall, HangUp
-from backend.call.events import CallHungUp, DrainRequested, MediaStarted, MediaStopped
+from backend.call.events import CallHungUp, DrainRequested, MediaStarted, MediaStopped, ToolCalled
 from tests.fakes.call_sim import CallSim, Reply
 from tests.stories.conftest import Begin, dead_air
 
@@ -93,12 +93,13 @@ def test_silence_does_not_stop_the_longest_call(begin: Begin) -> None:
 def test_a_model_that_never_stops_cannot_keep_a_closing_call_open(begin: Begin) -> None:
     """It used `hang_up` and goes on talking: ninety seconds are enough."""
     endless = Reply(tuple(f"Sentence number {number} of far too many." for number in range(200)), between_s=1.0)
-    sim = begin(sim={"replies": (endless,)}, settings=dead_air(max_call_duration=60))
+    sim = begin(sim={"replies": (endless,)})
     sim.caller_says("Tell me everything.", at=3.0)
+    sim.post(ToolCalled("sim-t1", "tool-1", "hang_up"), after=10.0)
 
     sim.run_until_over()
 
-    assert sim.hung_up_at is not None and sim.hung_up_at <= 60.0 + 90.1
+    assert sim.hung_up_at is not None and sim.hung_up_at == pytest.approx(10.0 + 90.0)
 
 
 def test_the_media_stream_is_lost(begin: Begin) -> None:
@@ -162,10 +163,11 @@ def test_the_models_hang_up_waits_for_its_last_words(begin: Begin) -> None:
 def test_words_in_the_last_moment_do_not_swallow_the_goodbye(begin: Begin) -> None:
     """The model has hung up; its goodbye is not cut by the caller's “thanks”."""
     sim = begin(
-        sim={"replies": (Reply((), tools=(("hang_up", {}),)),)}, settings=dead_air(goodbye_message="Goodbye then!")
+        sim={"replies": (Reply((), tools=(("hang_up", {}),), then="stalls"),)},
+        settings=dead_air(goodbye_message="Goodbye then!"),
     )
     sim.caller_says("That was all.", at=3.0, duration_s=1.0)
-    sim.words("Thanks", after=5.01)
+    sim.words("Thanks", after=5.05)
 
     sim.run_until_over()
 
