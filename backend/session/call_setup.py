@@ -12,6 +12,7 @@ import gevent
 import structlog
 
 from backend.call.commands import Answer, Command, StartStream
+from backend.call.events import CallHungUp
 from backend.call.leg import LegState
 from backend.errors import BackendError, CallGone
 from backend.metrics import CALLS_FINISHED, CALLS_STARTED
@@ -63,12 +64,23 @@ class CallSetup:
     def _guarded(self, do: Callable[..., None], call_control_id: str, *arguments: Any) -> None:
         with structlog.contextvars.bound_contextvars(call_control_id=call_control_id):
             try:
-                do(call_control_id, *arguments)
-            except CallGone:
-                log.info("call_gone_during_setup", step=do.__name__)
+                try:
+                    do(call_control_id, *arguments)
+                except CallGone:
+                    log.info("call_gone_during_setup", step=do.__name__)
+                    self._end_gone(call_control_id)
             except BackendError as error:
                 # The leg stays in `calls:live`: the sweeper ends what never got further.
                 log.error("call_setup_failed", step=do.__name__, error=str(error))
+
+    def _end_gone(self, call_control_id: str) -> None:
+        """The carrier says that the leg is over; its hang-up may have come before we knew the leg, and was ignored."""
+        if self._services.stores.legs.get(call_control_id) is None:
+            return
+        event = CallHungUp(cause="already_ended")
+        leg, _ = self._services.stores.legs.apply(call_control_id, event, self._services.clock.wall())
+        if self._services.stores.owners.owner(call_control_id) is None:
+            self._store_end(call_control_id, leg)
 
     def _answer(self, call_control_id: str, leg: LegState) -> None:
         commands = LegCommands(self._services, call_control_id)

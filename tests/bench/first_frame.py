@@ -1,4 +1,5 @@
-"""From the caller's last sample to the agent's first, as the caller hears it: scripted model, espeak-ng.
+"""From the caller's last sample to the agent's first, as the caller hears it: espeak-ng and the scripted model,
+which answers without any delay of its own.
 
 The part above the agent's own endpointing delay is ours: detecting the end, the model, the voice, the way out.
 """
@@ -12,7 +13,7 @@ from tests.bench.stage_runs import Figure, in_ms, run_many
 SCENARIO = Scenario.model_validate(
     {
         "name": "first_frame",
-        "model": [{"when": "any", "say": "We open at nine. We close at five."}],
+        "model": [{"when": "any", "say": "We open at nine. We close at five.", "token_delay_s": 0}],
         "caller": [
             {"wait_until": "agent_answered"},
             {"say": "When do you open?"},

@@ -8,7 +8,7 @@ import pytest
 from backend.call.commands import Answer, StartStream
 from backend.call.events import CallAnswered, CallHungUp, CallInitiated
 from backend.call.leg import LegState
-from backend.errors import CallGone, Rejected, Unavailable
+from backend.errors import CallGone, CarrierError, Rejected, Unavailable
 from backend.session.call_setup import CallSetup
 from tests.session.rig import CALL, CALLER, US, Rig, make_agent, settle, wait_until
 
@@ -65,9 +65,20 @@ def test_a_stream_is_asked_for_with_its_attempt(rig: Rig, leg: LegState) -> None
     assert len({asked.command_id for asked in rig.carrier.asked}) == 2
 
 
-@pytest.mark.parametrize("error", [CallGone("gone"), Rejected("no"), Unavailable("away")])
+def test_a_call_that_is_gone_before_it_was_answered_leaves_a_record_and_no_key(rig: Rig, leg: LegState) -> None:
+    """Its hang-up overtook its ring and was ignored, since nobody knew the leg yet."""
+    rig.agents.create(make_agent(phone_numbers=[US]))
+    rig.carrier.will("answer", CallGone("gone"))
+    answer(rig, leg)
+    wait_until(lambda: CALL not in rig.stores.legs.live())
+
+    assert rig.stores.legs.get(CALL) is None
+    assert rig.calls.get(CALL).summary.outcome == "not_answered"
+
+
+@pytest.mark.parametrize("error", [Rejected("no"), Unavailable("away")])
 def test_a_setup_that_fails_is_logged_and_harms_nobody(
-    rig: Rig, leg: LegState, error: CallGone, logged: Callable[[], list[dict[str, Any]]]
+    rig: Rig, leg: LegState, error: CarrierError, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """The leg stays in the list of live calls: the sweeper ends what never got further."""
     rig.agents.create(make_agent(phone_numbers=[US]))
@@ -75,7 +86,7 @@ def test_a_setup_that_fails_is_logged_and_harms_nobody(
     answer(rig, leg)
     events = [line["event"] for line in logged() if line.get("call_control_id") == CALL]
 
-    assert ("call_gone_during_setup" if isinstance(error, CallGone) else "call_setup_failed") in events
+    assert "call_setup_failed" in events
     assert CALL in rig.stores.legs.live()
 
 
