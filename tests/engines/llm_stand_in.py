@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 import time
+from typing import BinaryIO
 
 STALL_S = 0.4
 """How long the tests let the engine wait for a server that stalls."""
@@ -53,16 +54,16 @@ class LlmStandIn:
         except OSError:
             pass  # the client went away, or the test is over
 
-    def _answer(self, connection: socket.socket, reader: "socket.SocketIO | object") -> bool:
+    def _answer(self, connection: socket.socket, reader: BinaryIO) -> bool:
         length = 0
-        line = reader.readline()  # type: ignore[attr-defined]
+        line = reader.readline()
         if not line:
             return False
-        while line := reader.readline().strip():  # type: ignore[attr-defined]
+        while line := reader.readline().strip():
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        model = json.loads(reader.read(length))["model"]  # type: ignore[attr-defined]
+        model = json.loads(reader.read(length))["model"]
         if model == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
+import pytest
 
 from backend.call.agent_config import AgentConfig
 from backend.call.events import CallInitiated, Event, HangUpAccepted
@@ -38,6 +39,8 @@ from tests.fakes.fake_vad import FakeVad
 US = "+13125550101"
 CALLER = "+13125550100"
 CALL = "v3:the-call"
+near: Any = pytest.approx
+"""So that it may stand where a number is wanted."""
 
 
 class FailingDatabase(MemoryDatabase):

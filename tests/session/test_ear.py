@@ -8,6 +8,7 @@ from backend.engines.base import SpeechEdge
 from backend.session.ear import Ear
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_vad import FakeVad
+from tests.session.rig import near
 
 FRAME = bytes(range(160))
 
@@ -34,7 +35,7 @@ def test_edges_are_told_at_the_instant_of_their_sample() -> None:
     clock.advance(0.05)  # the detector's own time does not count
     ear.report()
 
-    assert posted == [SpeechStarted(pytest.approx(999.92)), SpeechEnded(pytest.approx(999.99))]
+    assert posted == [SpeechStarted(near(999.92)), SpeechEnded(near(999.99))]
 
 
 def test_a_burst_of_late_frames_does_not_shift_the_instants() -> None:
@@ -48,7 +49,7 @@ def test_a_burst_of_late_frames_does_not_shift_the_instants() -> None:
     vad.step()
     ear.report()
 
-    assert posted == [SpeechStarted(pytest.approx(1000.04))]
+    assert posted == [SpeechStarted(near(1000.04))]
 
 
 def test_nothing_is_told_twice_and_the_slot_is_given_back() -> None:

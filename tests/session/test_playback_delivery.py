@@ -13,7 +13,7 @@ from backend.errors import EngineFailed, Rejected, StoreError, Unavailable
 from backend.session.leg_commands import LegCommands
 from backend.session.playback_delivery import PlaybackDelivery
 from tests.fakes.fake_carrier import Asked
-from tests.session.rig import CALL, Rig, settle
+from tests.session.rig import CALL, Rig, near, settle
 
 PIECE = Speak("1-1", 1, 1, "Hello.", "answer")
 PCM = b"\x00\x10" * 800
@@ -50,7 +50,7 @@ def test_the_piece_is_kept_before_the_carrier_is_asked_to_fetch_it(
     delivery.deliver(PIECE, frames())
 
     assert kept == [build_wav(PCM, 8000)]
-    assert posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, pytest.approx(0.1))]
+    assert posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, near(0.1))]
 
 
 def test_each_piece_has_an_address_of_its_own_that_nobody_can_guess(rig: Rig, delivery: PlaybackDelivery) -> None:

@@ -15,6 +15,7 @@ from backend.call.events import (
     SynthesisStarted,
     TranscriptReceived,
 )
+from backend.records.calls import CallFinish
 from backend.session import record
 from backend.session.record import MAX_TIMELINE, CallRecorder
 from tests.session.rig import CALL, CALLER, US, Rig, wait_until
@@ -120,7 +121,7 @@ def test_a_call_that_is_finished_twice_keeps_its_first_record(
     """The sweeper and the owner may both think it is theirs to write."""
     finish(rig, recorder, Conversation(agent, call_key="k"))
     record.store_finish(
-        rig.services, CALL, rig.stores.legs.get(CALL) or rig.ring("v3:x"), record.CallFinish(1.0, "lost", "unknown")
+        rig.services, CALL, rig.stores.legs.get(CALL) or rig.ring("v3:x"), CallFinish(1.0, "lost", "unknown")
     )
 
     assert rig.calls.get(CALL).summary.outcome == "completed"

@@ -29,7 +29,7 @@ class Talk:
         self.posted: list[Event] = []
         self.stream = FakeStream(rig.clock)
         delivery = StreamDelivery(self.stream, rig.clock, self.posted.append)
-        self.speaker = Speaker(rig.services, agent, CALL, delivery, self.posted.append)
+        self.speaker = Speaker(rig.services, agent, CALL, delivery, lambda event: self.posted.append(event))
 
     def of(self, kind: type[Event]) -> list[str]:
         return [event.playback_id for event in self.posted if isinstance(event, kind)]  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ def test_a_piece_that_is_cancelled_while_it_is_being_registered_is_not_said(rig:
         gevent.sleep(0.02)
         return register(*arguments)  # type: ignore[arg-type]
 
-    rig.stores.playbacks.register = slow  # type: ignore[method-assign]  # a slow network, then the same
+    rig.stores.playbacks.register = slow  # type: ignore[method-assign,assignment]  # a slow network, then the same
     talk.speaker.say(piece(1))
     gevent.sleep(0.005)
     talk.speaker.cancel("1-1")

@@ -13,6 +13,7 @@ from backend.errors import EngineFailed
 from backend.session.stream_delivery import AHEAD_S, BREATH_S, StreamDelivery
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_stream import FakeStream
+from tests.session.rig import near
 
 
 def piece(number: int = 1, generation: int = 1) -> Speak:
@@ -38,7 +39,7 @@ def test_the_mark_stands_behind_the_last_frame() -> None:
     way.delivery.deliver(piece(), frames(0.1, 0.2))
 
     assert way.stream.sent == [("audio", "0.100"), ("audio", "0.200"), ("mark", "1-1")]
-    assert way.posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, pytest.approx(0.3))]
+    assert way.posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, near(0.3))]
 
 
 @pytest.mark.parametrize(("encoding", "encode"), [("PCMU", g711.encode_ulaw), ("PCMA", g711.encode_alaw)])
@@ -69,7 +70,7 @@ def test_at_most_a_second_lies_at_the_carrier() -> None:
     way = Way(clock=clock)
     sent_at: list[float] = []
     send = way.stream.send_audio
-    way.stream.send_audio = lambda encoded: (sent_at.append(clock.monotonic()), send(encoded))[1]  # type: ignore[method-assign]
+    way.stream.send_audio = lambda encoded: (sent_at.append(clock.monotonic()), send(encoded))[1]  # type: ignore[method-assign,func-returns-value]
     way.delivery.deliver(piece(), frames(0.5, AHEAD_S - 0.5, 0.1))
 
     assert sent_at[1] - sent_at[0] < 0.05

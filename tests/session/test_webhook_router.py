@@ -1,7 +1,7 @@
 """backend/session/webhook_router.py: every kind of fact × where its owner is."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -43,7 +43,7 @@ def place(rig: Rig, where: Place, agent: AgentConfig) -> list[Event]:
         session = rig.open(agent)
         settle()
         post = session.post
-        session.post = lambda event: (posted.append(event), post(event))[1]  # type: ignore[method-assign]  # listens in
+        session.post = lambda event: (posted.append(event), post(event))[1]  # type: ignore[method-assign,func-returns-value]  # listens in
     elif where != "unknown":
         rig.ring()
         if where == "elsewhere":
@@ -146,7 +146,7 @@ def test_an_incoming_call_is_answered_then_streamed(rig: Rig) -> None:
 
 def test_answered_may_overtake_initiated(rig: Rig) -> None:
     """The stream is asked for at once; the late news only adds its facts and begins the record."""
-    state = {"agent_id": "a1", "agent_version": 3}
+    state: dict[str, Any] = {"agent_id": "a1", "agent_version": 3}
     rig.router.take(rig.hook(CallAnswered(), **state))
     rig.router.take(rig.hook(OUTGOING, **state))
     settle()

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections.abc import Iterator
 
 import gevent
 import pytest
@@ -24,13 +25,13 @@ class Draining:
 
 
 @pytest.fixture
-def made() -> OffhookWorker:
+def made() -> Iterator[OffhookWorker]:
     before = logging.getLogger("gunicorn.error").handlers[:], logging.getLogger("gunicorn.error").propagate
     config = Config()
     worker = OffhookWorker(1, 1, [], None, 30, config, Logger(config))
     worker._settings = Settings(offhook_env="test", graceful_timeout_s=7)
     logging.getLogger("gunicorn.error").handlers[:], logging.getLogger("gunicorn.error").propagate = before
-    yield worker  # type: ignore[misc]
+    yield worker
     worker.tmp.close()
 
 
