@@ -9,8 +9,8 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 | ended              | none  | –              | in the second round: its record is written, its keys deleted         |
 | not ended          | yes   | any            | nothing, unless it is older than any call may be: hung up            |
 | not ended          | none  | gone           | its record is written (“lost”), its keys deleted                     |
-| not ended          | none  | alive          | nothing until `ORPHAN_AFTER_S` (a call may be ringing); then hung up |
-| unknown            | –     | alive, ours    | hung up when seen in two rounds (a dial may be on its way to us)      |
+| not ended          | none  | alive          | nothing for as long as setting up may take (`SETUP_S`); then hung up |
+| unknown            | none  | alive, ours    | hung up when seen in two rounds (a dial may be on its way to us)     |
 
 “Ours” is a leg that carries our client_state: the far end of a transfer, or another application on the same connection, does
 not, and is left alone.
@@ -40,8 +40,9 @@ from backend.settings import load_settings
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ROUND_S = 10.0
-ORPHAN_AFTER_S = 90.0
-"""Longer than an outgoing call rings, plus the time from answer to media."""
+SETUP_S = {LegPhase.UNKNOWN: 90.0, LegPhase.RINGING: 90.0, LegPhase.ANSWERED: 45.0, LegPhase.STREAMING: ROUND_S}
+"""How old a leg may be in each phase without an owner: ringing takes its time, opening the stream little. A leg that
+streams without an owner has lost it (its lease has lapsed), and its caller hears nothing."""
 OLDEST_CALL_S = 14_400.0 + 120.0
 """No leg may live longer at the carrier."""
 SWEEPER_HANG_UP_ATTEMPT = 100
@@ -68,7 +69,7 @@ def judge(leg: LegState | None, has_owner: bool, is_alive: bool, age_s: float) -
     if not is_alive:
         # A leg may be younger than the carrier's list of it.
         return Verdict.FINISH if age_s > ROUND_S else Verdict.LEAVE
-    return Verdict.HANG_UP if age_s > ORPHAN_AFTER_S else Verdict.LEAVE
+    return Verdict.HANG_UP if age_s > SETUP_S[leg.phase] else Verdict.LEAVE
 
 
 class Sweeper:
@@ -116,7 +117,11 @@ class Sweeper:
     def _sweep_strangers(self, known: set[str]) -> None:
         """Legs that cost money and that nobody here knows, such as after a loss of Redis."""
         alive = self._services.carrier.live_calls()
-        strangers = {call for call, state in alive.items() if state and call not in known}
+        owners = self._services.stores.owners
+        # After a loss of Redis a call is unknown although its owner lives: the owner renews its lease within seconds.
+        strangers = {
+            call for call, state in alive.items() if state and call not in known and owners.owner(call) is None
+        }
         for call_control_id in strangers & self._strangers:
             log.warning("stranger_hung_up", call_control_id=call_control_id)
             self._hang_up(call_control_id, 0.0)

@@ -58,8 +58,10 @@ async def measure(stage: Stage, stack: Stack) -> list[Figure]:
     seconds = 0.0
     for outcome in outcomes:
         entries = outcome.facts.entries
-        opened = next(e.at for e in entries if e.kind == "stream_opened")
-        closed = next(e.at for e in entries if e.kind == "stream_closed")
+        opened = next((e.at for e in entries if e.kind == "stream_opened"), None)
+        closed = next((e.at for e in entries if e.kind in ("stream_closed", "hangup")), None)
+        if opened is None or closed is None:
+            raise RuntimeError(f"a call had no stream: {outcome.verdict.failed_checks}, {outcome.facts.problem}")
         seconds += closed - opened
     cost_ms = 1000 * used_s / seconds
     return [

@@ -8,13 +8,15 @@ import pytest
 from backend.call.events import CallAnswered, CallHungUp, CallInitiated
 from backend.call.leg import LegPhase, LegState
 from backend.errors import CallGone, Unavailable
-from backend.workers.sweeper import OLDEST_CALL_S, ORPHAN_AFTER_S, ROUND_S, Sweeper, Verdict, judge
+from backend.workers.sweeper import OLDEST_CALL_S, ROUND_S, SETUP_S, Sweeper, Verdict, judge
 from tests.session.rig import CALL, CALLER, US, Rig
 
 RINGING, STREAMING = LegState(phase=LegPhase.RINGING), LegState(phase=LegPhase.STREAMING)
 ENDED = LegState(phase=LegPhase.ENDED)
-YOUNG, GROWN, ORPHAN, ANCIENT = ROUND_S, ROUND_S + 1, ORPHAN_AFTER_S + 1, OLDEST_CALL_S + 1
-ANY_AGE = (0.0, YOUNG, GROWN, ORPHAN_AFTER_S, ORPHAN, OLDEST_CALL_S, ANCIENT)
+ANSWERED = LegState(phase=LegPhase.ANSWERED)
+RINGS_S, ANSWERED_S = SETUP_S[LegPhase.RINGING], SETUP_S[LegPhase.ANSWERED]
+YOUNG, GROWN, ORPHAN, ANCIENT = ROUND_S, ROUND_S + 1, RINGS_S + 1, OLDEST_CALL_S + 1
+ANY_AGE = (0.0, YOUNG, GROWN, ANSWERED_S, ANSWERED_S + 1, RINGS_S, ORPHAN, OLDEST_CALL_S, ANCIENT)
 
 
 def expected(leg: LegState | None, has_owner: bool, is_alive: bool, age_s: float) -> Verdict:
@@ -26,14 +28,17 @@ def expected(leg: LegState | None, has_owner: bool, is_alive: bool, age_s: float
     if has_owner:
         return Verdict.HANG_UP if age_s == ANCIENT else Verdict.LEAVE
     if is_alive:
-        return Verdict.HANG_UP if age_s in (ORPHAN, OLDEST_CALL_S, ANCIENT) else Verdict.LEAVE
+        patience_s = {id(RINGING): 90, id(ANSWERED): 45, id(STREAMING): 10}[id(leg)]
+        return Verdict.HANG_UP if age_s > patience_s else Verdict.LEAVE
     return Verdict.LEAVE if age_s in (0.0, YOUNG) else Verdict.FINISH
 
 
 @pytest.mark.parametrize("age_s", ANY_AGE)
 @pytest.mark.parametrize("is_alive", [False, True])
 @pytest.mark.parametrize("has_owner", [False, True])
-@pytest.mark.parametrize("leg", [None, RINGING, STREAMING, ENDED], ids=lambda leg: leg.phase.name if leg else "unknown")
+@pytest.mark.parametrize(
+    "leg", [None, RINGING, ANSWERED, STREAMING, ENDED], ids=lambda leg: leg.phase.name if leg else "unknown"
+)
 def test_every_cell_of_the_table(leg: LegState | None, has_owner: bool, is_alive: bool, age_s: float) -> None:
     """All legs, owners, carriers and ages."""
     assert judge(leg, has_owner, is_alive, age_s) == expected(leg, has_owner, is_alive, age_s)
@@ -131,7 +136,7 @@ def test_an_orphan_is_hung_up_after_its_time_and_recorded_once_it_is_gone(rig: R
     """It may be ringing until then; each round's request is a command of its own."""
     begin(rig, answered=False)
     rig.carrier.alive[CALL] = {"agent_id": "a1"}
-    rig.clock.advance(ORPHAN_AFTER_S)
+    rig.clock.advance(RINGS_S)
     sweep(rig)
     assert rig.carrier.of("hang_up") == []
     rig.carrier.will("hang_up", Unavailable("away"))
@@ -199,3 +204,12 @@ def test_a_signal_ends_the_sweeper_between_two_rounds(rig: Rig) -> None:
     sweeper.run()
 
     assert rig.carrier.names() == ["live_calls"]
+
+
+def test_a_call_whose_owner_lives_is_no_stranger_when_redis_was_emptied(rig: Rig) -> None:
+    """Its owner renews the lease within seconds, and the call goes on."""
+    rig.carrier.alive[CALL] = {"agent_id": "a1"}
+    rig.stores.owners.claim(CALL, "worker-2")
+    sweep(rig, 3)
+
+    assert rig.carrier.of("hang_up") == []
