@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import structlog
+from gevent.pool import Group
 
 from backend.call.commands import FinishCall, ReportTurn
 from backend.call.conversation import Conversation
@@ -24,6 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MAX_TIMELINE = 2000
 RETRY_AFTER_S = (0.5, 2.0, 5.0, 15.0, 30.0)
+STORING = Group()
+"""Records being written: a worker that stops waits for them."""
 
 
 class CallRecorder:
@@ -62,7 +65,7 @@ class CallRecorder:
             events=self._timeline,
         )
         log.info("call_finished", outcome=command.outcome, who_hung_up=command.who_hung_up)
-        gevent.spawn(self._store, finish)
+        STORING.spawn(self._store, finish)
 
     def _store(self, finish: CallFinish) -> None:
         store_finish(self._services, self._call_control_id, self._leg, finish)

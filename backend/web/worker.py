@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from backend.call.events import DrainRequested
 from backend.errors import BackendError
 from backend.session.call_setup import CallSetup
+from backend.session.record import STORING
 from backend.session.registry import Registry
 from backend.session.services import CallServices
 from backend.session.session import Session
@@ -29,6 +30,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 EXTENSION = "offhook_worker"
 GOODBYE_S = 8.0
 """How long before the end of draining the remaining calls are told to end."""
+RECORDS_S = 4.0
+"""How long a worker without calls still waits for their records to be stored."""
 
 
 def new_worker_id(pid: int) -> str:
@@ -70,6 +73,7 @@ class Worker:
         self._wait_until_empty(max(0.0, drain_s - GOODBYE_S))
         self.registry.post_all(DrainRequested(within_s=GOODBYE_S))
         self._wait_until_empty(min(drain_s, GOODBYE_S))
+        STORING.join(timeout=RECORDS_S)
 
     def stop(self) -> None:
         self.registry.stop()

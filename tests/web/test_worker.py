@@ -99,6 +99,18 @@ def test_what_is_left_when_the_time_is_up_apologises_and_hangs_up(
     assert rig.calls.get(CALL).summary.outcome == "worker_stopped"
 
 
+def test_a_worker_that_drains_waits_for_the_records(rig: Rig, running: Worker, agent: AgentConfig) -> None:
+    """The call is over, the database is slow: the process must not end before the transcript is stored."""
+    session = rig.open(agent)
+    settle()
+    rig.calls.failures_left = 1  # tried again half a second later
+    session.post(CallHungUp("normal_clearing", "caller"))
+    wait_until(lambda: len(running.registry) == 0)
+    running.drain(60)
+
+    assert rig.calls.finish_asked == 2 and rig.calls.get(CALL).summary.outcome == "caller_hung_up"
+
+
 def test_a_worker_that_was_stopped_leaves_no_greenlet(rig: Rig) -> None:
     """Nor a listener. (Over memory: the listener is a thread of its own here.)"""
     gc.collect()
