@@ -30,10 +30,9 @@ import yaml
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from backend.errors import SettingsError
+from backend.workers.tts.engine_names import ENGINES
 
 CONFIG_FILE = "offhook.yaml"
 PLACEHOLDER = re.compile(
@@ -152,11 +151,18 @@ class Settings(BaseSettings):
         json_schema_extra=_extra(group="Hearing and speaking"),
     )  # fmt: skip
     vad: Literal["silero", "webrtc"] = Field("silero", description="Voice activity detector.")
-    stt_url: str = Field("", description="WebSocket of the STT sidecar. Empty: the carrier's transcription.")
-    stt_token: SecretStr = Field(SecretStr(""), description="Shared with the STT sidecar; needed with STT_URL.")
-    tts_address: str = Field("", description="host:port of one fixed TTS worker. Empty: workers are found in Redis.")
+    tts_address: str = Field(
+        "", description="host:port at which the web processes find the TTS worker. Empty: TTS_HOST:TTS_PORT."
+    )
     tts_host: str = Field("127.0.0.1", description="Address a TTS worker listens on.")
-    tts_port: int = Field(50051, ge=1, le=65535, description="Port a TTS worker listens on.")
+    tts_port: int = Field(
+        50051, ge=0, le=65535,
+        description="Port a TTS worker listens on. 0: any free one, which its log names; then set TTS_ADDRESS.",
+    )  # fmt: skip
+    tts_engines: str = Field(
+        "espeak-ng",
+        description=f"Voices a TTS worker loads, preferred first, with commas. There are: {', '.join(ENGINES)}.",
+    )
     tts_max_sessions: int = Field(
         32, ge=1, le=1024, description="Syntheses one TTS worker makes at once.", json_schema_extra=_extra("sessions")
     )
@@ -197,11 +203,6 @@ class Settings(BaseSettings):
     def _is_http_url(cls, value: str) -> str:
         return _check_url(value, ("http", "https"))
 
-    @field_validator("stt_url")
-    @classmethod
-    def _is_websocket_url(cls, value: str) -> str:
-        return _check_url(value, ("ws", "wss"))
-
     @field_validator("public_base_url")
     @classmethod
     def _has_no_path(cls, value: str) -> str:
@@ -221,6 +222,10 @@ class Settings(BaseSettings):
     @classmethod
     def _is_database_url(cls, value: str) -> str:
         if value:
+            # Here, not above: the TTS worker reads the settings too, and does not need half a second of SQL for that.
+            from sqlalchemy.engine import make_url
+            from sqlalchemy.exc import ArgumentError
+
             try:
                 backend = make_url(value).get_backend_name()
             except (ArgumentError, ValueError):
@@ -238,6 +243,14 @@ class Settings(BaseSettings):
             if not _HOST.match(host) or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
                 raise ValueError("allowed: host:port")
         return value
+
+    @field_validator("tts_engines")
+    @classmethod
+    def _are_engines(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",")]
+        if any(name not in ENGINES for name in names):
+            raise ValueError(f"allowed: {', '.join(ENGINES)}, with commas between them")
+        return ",".join(names)
 
     @field_validator("host", "tts_host")
     @classmethod
@@ -257,8 +270,6 @@ class Settings(BaseSettings):
         needed = ["telnyx_api_key", "telnyx_public_key", "telnyx_connection_id", "public_base_url"]
         if not self.openai_base_url:
             needed.append("openai_api_key")
-        if self.stt_url:
-            needed.append("stt_token")
         problems = [f"{name.upper()}: must be set in production" for name in needed if not _plain(self, name)]
         for name in ("telnyx_connection_id", *_secret_names()):
             if PLACEHOLDER.match(_plain(self, name)):
@@ -276,6 +287,11 @@ class Settings(BaseSettings):
     def records_url(self) -> str:
         """DATABASE_URL, or the SQLite file under DATA_DIR."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'offhook.sqlite3'}"
+
+    @property
+    def tts_engine_names(self) -> list[str]:
+        """TTS_ENGINES, one by one."""
+        return self.tts_engines.split(",")
 
     @property
     def metrics_dir(self) -> Path:
@@ -330,6 +346,8 @@ def require_for_web(settings: Settings) -> None:
         raise SettingsError(
             "wrong settings:\nTELNYX_PUBLIC_KEY: must be set for the web processes, or no webhook could be trusted"
         )
+    if settings.tts_port == 0 and not settings.tts_address:
+        raise SettingsError("wrong settings:\nTTS_ADDRESS: must be set when TTS_PORT is 0, or no voice could be found")
 
 
 def _read_yaml(path: Path, problems: list[str]) -> dict[Any, Any]:

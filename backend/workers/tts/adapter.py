@@ -1,7 +1,7 @@
-"""What a voice engine must offer, and the table of engines.
+"""What a voice engine must offer.
 
-A new engine is one file with one class like this and one row in ENGINES. Engines know nothing of gRPC, sessions, frames
-or the wanted rate: they give samples at their own rate and look at `should_stop` between two steps of work.
+A new engine is one file with one class like this and one row in `engine_names.py`. Engines know nothing of gRPC, sessions,
+frames or the wanted rate: they give samples at their own rate and look at `should_stop` between two steps of work.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,8 @@ from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backend.workers.tts.engine_names import ENGINES
 
 Samples = NDArray[np.int16]
 ShouldStop = Callable[[], bool]
@@ -57,12 +59,6 @@ class Adapter(Protocol):
         """The speech, piece by piece as it is made, each piece small. Ends early, without an error, once should_stop()
         is true. Must not keep other syntheses waiting while its consumer is slow. Raises EngineBroken."""
         ...
-
-
-ENGINES = {
-    "espeak-ng": "backend.workers.tts.espeak:Espeak",
-}
-"""Engine name → module:class. By name, so that an engine's libraries are only imported where it is used."""
 
 
 def build_engine(name: str) -> Adapter:

@@ -1,33 +1,28 @@
 """The TTS worker's process: `python -m backend.workers.tts.server`.
 
-Reads its settings from the environment, loads the engines, listens, and writes one JSON line when it can be used:
-{"event": "tts.ready", "address": …}. SIGTERM or SIGINT: nothing new is taken, what runs may finish within five seconds.
-
-    TTS_HOST          address to listen on                            127.0.0.1
-    TTS_PORT          port; 0 lets the system choose (see the line)   50051
-    TTS_MAX_SESSIONS  syntheses at once                               32
-    TTS_ENGINES       engines to load, by name, preferred first       espeak-ng
+Reads the same settings as every other process (`backend/settings.py`: TTS_HOST, TTS_PORT, TTS_MAX_SESSIONS, TTS_ENGINES,
+LOG_LEVEL), loads the engines, listens, and logs one line when it can be used: `tts.ready`, with its address. SIGTERM or
+SIGINT: nothing new is taken, what runs may finish within five seconds.
 """
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from time import perf_counter
 
 import grpc
 import structlog
 
+from backend import logs
 from backend.errors import SettingsError
-from backend.workers.tts.adapter import ENGINES, EngineBroken, build_engine
+from backend.settings import Settings, load_settings
+from backend.workers.tts.adapter import EngineBroken, build_engine
 from backend.workers.tts.engines import Engines
 from backend.workers.tts.proto import voice_pb2_grpc
 from backend.workers.tts.service import VoiceService
 
 DRAIN_S = 5.0
-MOST_SESSIONS = 1024
 SWITCH_INTERVAL_S = 0.0005
 """A tenth of Python's own: with eight threads computing, a new caller's first frame must not wait for eight long turns."""
 
@@ -45,65 +40,28 @@ CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024),
 )
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    host: str = "127.0.0.1"
-    port: int = 50051
-    max_sessions: int = 32
-    engines: tuple[str, ...] = ("espeak-ng",)
-
-
-def parse_settings(environment: Mapping[str, str]) -> WorkerSettings:
-    """Raises SettingsError, which names the field, the value and what is allowed."""
-    defaults = WorkerSettings()
-    engines = tuple(name.strip() for name in environment.get("TTS_ENGINES", ",".join(defaults.engines)).split(","))
-    unknown = [name for name in engines if name not in ENGINES]
-    if unknown:
-        raise SettingsError(f"TTS_ENGINES: {unknown[0]!r} is unknown; allowed are {', '.join(ENGINES)}")
-    host = environment.get("TTS_HOST", defaults.host).strip()
-    if not host:
-        raise SettingsError("TTS_HOST: is empty; allowed is an address or host name to listen on")
-    return WorkerSettings(
-        host=host,
-        port=_whole_number(environment, "TTS_PORT", defaults.port, 0, 65535),
-        max_sessions=_whole_number(environment, "TTS_MAX_SESSIONS", defaults.max_sessions, 1, MOST_SESSIONS),
-        engines=engines,
-    )
-
-
-def _whole_number(environment: Mapping[str, str], field: str, default: int, least: int, most: int) -> int:
-    value = environment.get(field, str(default))
-    try:
-        number = int(value)
-    except ValueError:
-        number = least - 1
-    if not least <= number <= most:
-        raise SettingsError(f"{field}: {value!r}; allowed are whole numbers from {least} to {most}")
-    return number
-
-
-async def serve(settings: WorkerSettings) -> bool:
+async def serve(settings: Settings) -> bool:
     """Run until told to stop. False: something would not stop and is left behind."""
     started_at = perf_counter()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    engines = Engines({name: build_engine(name) for name in settings.engines})
-    for name in settings.engines:
+    engines = Engines({name: build_engine(name) for name in settings.tts_engine_names})
+    for name in settings.tts_engine_names:
         await engines.load(name)
-    service = VoiceService(engines, settings.max_sessions)
+    service = VoiceService(engines, settings.tts_max_sessions)
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     voice_pb2_grpc.add_VoiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
-    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    port = server.add_insecure_port(f"{settings.tts_host}:{settings.tts_port}")
     await server.start()
     log.info(
         "tts.ready",
-        address=f"{settings.host}:{port}",
+        address=f"{settings.tts_host}:{port}",
         pid=os.getpid(),
-        max_sessions=settings.max_sessions,
+        max_sessions=settings.tts_max_sessions,
         models=engines.resident,
         start_s=round(perf_counter() - started_at, 3),
     )
@@ -116,17 +74,11 @@ async def serve(settings: WorkerSettings) -> bool:
 
 
 def main() -> int:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
-    )
+    worker = f"tts-{os.getpid()}"
+    logs.configure(worker=worker)  # until the settings are known, which say how much is logged and what never is
     try:
-        settings = parse_settings(os.environ)
+        settings = load_settings(os.environ)
+        logs.configure(settings.log_level, worker=worker, secrets=settings.secret_values())
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         is_idle = asyncio.run(serve(settings))
     except (SettingsError, EngineBroken, RuntimeError) as error:
@@ -135,7 +87,7 @@ def main() -> int:
         return 2
     if not is_idle:
         # A thread hangs inside an engine; an ordinary exit would wait for it.
-        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(1)
     return 0
 

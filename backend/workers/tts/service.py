@@ -47,7 +47,7 @@ MOST_FIGURES = 100
 STOP_WITHIN_S = 0.5
 """How long a thread that was told to stop may take for its present step when the worker goes down."""
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Resamplers:
@@ -124,8 +124,8 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
             self._open_streams -= 1
             log.info(
                 "synthesis.ended",
+                call_control_id=_call_of(order),
                 synthesis_id=order.synthesis_id,
-                session_id=order.session_id,
                 outcome=outcome,
                 duration_s=round(perf_counter() - asked_at, 4),
             )
@@ -240,6 +240,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
     def _why(self, order: Order, ended: Ended) -> str:
         log.error(
             "synthesis.failed",
+            call_control_id=_call_of(order),
             synthesis_id=order.synthesis_id,
             voice=order.voice,
             error=type(ended.error).__name__,
@@ -325,6 +326,11 @@ def _describe(name: str, engine: Engine) -> voice_pb2.ModelDescription:
             for voice in engine.voices
         ],
     )
+
+
+def _call_of(order: Order) -> str:
+    """The call that an id of ours begins with (`call:playback:attempt`, made in session/speaker.py)."""
+    return order.synthesis_id.rsplit(":", 2)[0]
 
 
 def _median(figures: deque[float]) -> float:

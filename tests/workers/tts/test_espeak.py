@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.workers.tts.adapter import ENGINES, EngineBroken, build_engine
+from backend.workers.tts.adapter import EngineBroken, build_engine
+from backend.workers.tts.engine_names import ENGINES
 from backend.workers.tts.espeak import Espeak
 
 LONG = "This sentence is one of very many that follow each other. " * 150

@@ -4,44 +4,37 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from backend.errors import SettingsError
-from backend.workers.tts.server import WorkerSettings, parse_settings
 from tests.workers.tts.processes import ROOT, run_client, voice_server
 
 LONG = "This sentence is one of very many that follow each other. " * 150
 SOME = LONG[:2000]
 
 
-def test_without_an_environment_it_listens_on_loopback_with_the_embedded_voice() -> None:
-    """It speaks on a fresh machine."""
-    assert parse_settings({}) == WorkerSettings("127.0.0.1", 50051, 32, ("espeak-ng",))
+@pytest.mark.live
+def test_settings_come_from_the_secrets_file_and_the_yaml_file_too(tmp_path: Path) -> None:
+    """As for every other process; TTS_MAX_SESSIONS from one, TTS_ENGINES from the other."""
+    (tmp_path / "secrets").write_text("TTS_MAX_SESSIONS=3\n")
+    (tmp_path / "offhook.yaml").write_text("TTS_ENGINES: ' espeak-ng '\n")
+    files = {"OFFHOOK_SECRETS_FILE": str(tmp_path / "secrets"), "OFFHOOK_CONFIG": str(tmp_path / "offhook.yaml")}
+    with voice_server(**files) as server:
+        (ready,) = [line for line in server.lines if line["event"] == "tts.ready"]
+
+    assert (ready["max_sessions"], ready["models"]) == (3, ["espeak-ng"])
 
 
-def test_every_setting_is_read() -> None:
-    """Spaces around engine names do not matter."""
-    environment = {"TTS_HOST": "0.0.0.0", "TTS_PORT": "7000", "TTS_MAX_SESSIONS": "4", "TTS_ENGINES": " espeak-ng "}
+@pytest.mark.live
+def test_the_log_looks_like_that_of_every_other_process() -> None:
+    """Time, worker, and of a synthesis the call that it belongs to."""
+    with voice_server() as server:
+        run_client("list(tts(arguments[0]).synthesize(ask(synthesis_id='v3:a:call:1-2:1')))", server.address)
+        lines = server.lines
 
-    assert parse_settings(environment) == WorkerSettings("0.0.0.0", 7000, 4, ("espeak-ng",))
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "allowed"),
-    [
-        ("TTS_PORT", "65536", "0 to 65535"),
-        ("TTS_PORT", "http", "0 to 65535"),
-        ("TTS_MAX_SESSIONS", "0", "1 to 1024"),
-        ("TTS_MAX_SESSIONS", "", "1 to 1024"),
-        ("TTS_ENGINES", "flite", "espeak-ng"),
-        ("TTS_HOST", " ", "address"),
-    ],
-)
-def test_a_wrong_setting_names_the_field_and_what_is_allowed(field: str, value: str, allowed: str) -> None:
-    """E4."""
-    with pytest.raises(SettingsError, match=f"{field}.*{allowed}"):
-        parse_settings({field: value})
+    assert all({"ts", "level", "event", "worker"} <= set(line) for line in lines)
+    assert [line["call_control_id"] for line in lines if line["event"] == "synthesis.ended"] == ["v3:a:call"]
 
 
 @pytest.mark.live
@@ -57,7 +50,7 @@ def test_a_wrong_setting_stops_the_start() -> None:
     )
 
     assert done.returncode == 2
-    assert "TTS_PORT: '-1'" in done.stdout
+    assert "TTS_PORT: '-1'" in done.stderr and done.stdout == ""
 
 
 @pytest.mark.live
@@ -74,7 +67,7 @@ def test_a_second_worker_on_the_same_port_does_not_start() -> None:
         )
 
     assert done.returncode == 2
-    assert "tts.not_started" in done.stdout
+    assert "tts.not_started" in done.stderr
 
 
 @pytest.mark.live

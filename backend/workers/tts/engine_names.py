@@ -1,0 +1,7 @@
+"""The table of engines, by name: so that settings can be checked, and an engine's libraries are only imported where it is
+used. A new engine is one row here and one class in a file of its own (`adapter.py` says what it must offer)."""
+
+ENGINES = {
+    "espeak-ng": "backend.workers.tts.espeak:Espeak",
+}
+"""Engine name → module:class."""
