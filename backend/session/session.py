@@ -60,6 +60,7 @@ from backend.metrics import (
     FIRST_SENTENCE_SECONDS,
 )
 from backend.session.ear import Ear
+from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
 from backend.session.playback_delivery import PlaybackDelivery
 from backend.session.record import CallRecorder
@@ -70,6 +71,8 @@ from backend.session.thinker import Thinker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+START_WITHIN_S = 10.0
+"""How soon after the socket opened its stream must begin; the carrier opens it on legs that are answered."""
 TRACE_LENGTH = 200
 """How many of the last events and commands are logged when a bug ends a call."""
 
@@ -98,7 +101,7 @@ class Session:
             agent, call_key=call_key, direction=leg.direction, may_barge_in=services.may_barge_in
         )
         self._leg_commands = LegCommands(services, call_control_id)
-        self._thinker = Thinker(services.llm, agent, self.post)
+        self._thinker = Thinker(services.llm, agent, call_control_id, self.post)
         self._recorder = CallRecorder(services, call_control_id, leg)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
@@ -106,6 +109,7 @@ class Session:
         self._helpers: set[Greenlet] = set()
         self._trace: deque[str] = deque(maxlen=TRACE_LENGTH)
         self._greenlet = gevent.spawn(self.run)
+        self._start_watch = gevent.spawn_later(START_WITHIN_S, self._expect_start)
 
     # --- what reaches the call ---
 
@@ -149,6 +153,13 @@ class Session:
         # ever end this session. The leg lives on without an owner: another stream is asked for, or the sweeper comes.
         self._is_stillborn = self._ear is None
         self.post(MediaStopped(reason))
+
+    def _expect_start(self) -> None:
+        """A socket that never brings a stream must not hold the call for ever."""
+        if self._ear is None:
+            log.warning("stream_never_began", call_control_id=self.call_control_id)
+            self._stream.close()
+            self.on_stopped("never began")
 
     # --- the one hand ---
 
@@ -295,13 +306,15 @@ class Session:
 
     def _fail(self, error: Exception) -> None:
         log.exception("call_failed_by_a_bug", trace=list(self._trace), error=type(error).__name__)
-        self._ask_carrier(self._hang_up, HangUp(attempt=1))
+        self._stream.clear()
+        gevent.spawn(apologise_and_hang_up, self._leg_commands, self._agent)
         self._recorder.finish(
             FinishCall("failed", "agent", "internal_error"), self._conversation, self._clock.monotonic()
         )
 
     def _release(self) -> None:
         """Give everything back, whatever way the call ended."""
+        self._start_watch.kill(block=False)
         self._thinker.close()
         if self._speaker is not None:
             self._speaker.close()

@@ -279,7 +279,8 @@ def test_when_no_voice_works_the_carriers_own_voice_speaks(rig: Rig, agent: Agen
 def test_a_bug_in_one_call_costs_that_call_only(
     rig: Rig, agent: AgentConfig, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """It is hung up, its trace is in the log, its record says so; the other call does not notice (invariant 7)."""
+    """The caller hears an apology (and is hung up: test_emergency.py), the trace is in the log, the record says so;
+    the other call does not notice (invariant 7)."""
     broken, healthy = rig.open(agent), rig.open(agent, "v3:other")
     settle()
     broken._conversation.turn.state = TurnState.IDLE  # an impossible state: the next move is an InvalidTransition
@@ -289,7 +290,7 @@ def test_a_bug_in_one_call_costs_that_call_only(
     rig.advance(3)
     (line,) = [line for line in logged() if line["event"] == "call_failed_by_a_bug"]
 
-    assert [asked.call_control_id for asked in rig.carrier.of("hang_up")] == [CALL]
+    assert [asked.call_control_id for asked in rig.carrier.of("speak")] == [CALL]
     assert (record.summary.outcome, record.summary.hangup_cause) == ("failed", "internal_error")
     assert line["call_control_id"] == CALL and "InvalidTransition" in line["exception"]
     assert any("MediaStarted" in entry for entry in line["trace"])
