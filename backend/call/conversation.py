@@ -69,7 +69,7 @@ from backend.call.events import (
     TranscriptReceived,
     TransferFailed,
 )
-from backend.call.hangup import HangUpConfirmation, HangUpStep
+from backend.call.hangup import HangUpConfirmation, HangUpStep, who_hung_up
 from backend.call.history import Entry, History
 from backend.call.no_progress import NoProgress, Step
 from backend.call.playback import Ledger, Piece, PieceState
@@ -93,6 +93,8 @@ LATE_FINAL_S = 5.0
 MAX_TOOL_ROUNDS = 4
 MAX_ANSWER_FAILURES = 3
 CARRIER_SPEECH_S_PER_CHARACTER = 0.08
+_OUTCOME_OF_WHO = {"caller": "caller_hung_up", "agent": "ended_by_command", "carrier": "ended_by_carrier"}
+"""Of a call that the conversation did not end itself. By command: our side hung up past it, such as over the API."""
 
 
 class Conversation:
@@ -619,15 +621,14 @@ class Conversation:
         if self._answer is not None:
             self._ask(StopThinking(self._answer.turn_id))
             self._answer = None
+        who = "agent" if self.hangup.is_asked else who_hung_up(self.direction, cause, source)
         if self._bridged_until is not None:
             outcome = "transferred"
         elif self._closing is not None:
             outcome = self._closing.outcome
         else:
-            outcome = "caller_hung_up" if source in ("caller", "callee") else "ended_by_carrier"
-        asked = self.hangup.is_asked
-        who = "agent" if asked else "caller" if source in ("caller", "callee") else "carrier"
-        self._ask(FinishCall(outcome, who, cause))  # type: ignore[arg-type]
+            outcome = _OUTCOME_OF_WHO[who]
+        self._ask(FinishCall(outcome, who, cause))
 
     # --- derived state ---
 

@@ -5,12 +5,24 @@ Decides: when to (re)ask. `conversation.py` runs it. Asked once, a hang-up is ne
 | attempt           | 1        | 2           | 3           | 4           | then                              |
 |-------------------|----------|-------------|-------------|-------------|-----------------------------------|
 | asked             | at once  | after 1 s   | 2 s later   | 4 s later   | UNCONFIRMED `LAST_WAIT_S` later   |
+
+And afterwards: who ended it, in our words (`who_hung_up`). The carrier speaks of its two ends, of which we are the called
+one on a leg that rang us and the calling one on a leg that we dialled.
 """
 
 import enum
+from typing import Literal
 
 RETRY_AFTER_S = (1.0, 2.0, 4.0)
 LAST_WAIT_S = 2.0
+
+
+def who_hung_up(direction: str, cause: str, source: str) -> Literal["caller", "agent", "carrier"]:
+    """`source` is the carrier's word; "caller" in the answer is the far end, whoever rang whom."""
+    if source not in ("caller", "callee") and cause != "originator_cancel":
+        return "carrier"
+    is_by_originator = source == "caller" or cause == "originator_cancel"
+    return "agent" if is_by_originator == (direction == "outgoing") else "caller"
 
 
 class HangUpStep(enum.Enum):

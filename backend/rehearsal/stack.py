@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _LONGEST_SOCKET_PATH = 100
 _MOST_STARTS = 5
 """A program that was started more often before the stack is ready does not work."""
-_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "STT_")
+_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "PROMETHEUS_")
 """Settings of the shell must not leak into a stack; what it needs is set below."""
 
 
@@ -142,7 +142,6 @@ class Stack:
             "OFFHOOK_ENV": "development",
             "OFFHOOK_API_KEY": self.api_key,
             "DATA_DIR": str(data),
-            "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
             "DATABASE_URL": f"sqlite:///{data / 'offhook.sqlite3'}",
             "REDIS_URL": self.redis_url,
             "HOST": "127.0.0.1",

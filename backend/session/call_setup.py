@@ -13,9 +13,10 @@ import structlog
 
 from backend.call.commands import Answer, Command, StartStream
 from backend.call.events import CallHungUp
+from backend.call.hangup import who_hung_up
 from backend.call.leg import LegState
 from backend.errors import BackendError, CallGone
-from backend.metrics import CALLS_FINISHED, CALLS_STARTED
+from backend.metrics import CALLS_STARTED
 from backend.records.calls import CallFinish
 from backend.session.leg_commands import LegCommands
 from backend.session.record import start_of, store_finish
@@ -102,11 +103,10 @@ class CallSetup:
         outcome = _OUTCOME_OF_CAUSE.get(leg.hangup_cause, "not_answered")
         if leg.was_answered:
             outcome = "ended_without_owner"
-        CALLS_FINISHED.count(outcome=outcome)
         finish = CallFinish(
             ended_at=self._services.clock.wall(),
             outcome=outcome,
-            who_hung_up="caller" if leg.hangup_source in ("caller", "callee") else "carrier",
+            who_hung_up=who_hung_up(leg.direction, leg.hangup_cause, leg.hangup_source),
             hangup_cause=leg.hangup_cause[:80],
         )
         store_finish(self._services, call_control_id, leg, finish)

@@ -51,7 +51,6 @@ class CallRecorder:
 
     def finish(self, command: FinishCall, conversation: Conversation, now: float) -> None:
         """Store the record and delete what the call has in Redis, in the background."""
-        CALLS_FINISHED.count(outcome=command.outcome)
         offset = self._services.clock.wall() - now
         finish = CallFinish(
             ended_at=self._services.clock.wall(),
@@ -64,7 +63,6 @@ class CallRecorder:
             latencies=self._latencies,
             events=self._timeline,
         )
-        log.info("call_finished", outcome=command.outcome, who_hung_up=command.who_hung_up)
         STORING.spawn(self._store, finish)
 
     def _store(self, finish: CallFinish) -> None:
@@ -72,17 +70,28 @@ class CallRecorder:
 
 
 def store_finish(services: CallServices, call_control_id: str, leg: LegState, finish: CallFinish) -> None:
-    """Write the record (again, while the database is away), then take the call out of Redis."""
+    """Write the record (again, while the database is away), then take the call out of Redis. Whoever stores it first, the
+    owner, the worker that its end reached, or the sweeper, counts and logs the call as finished."""
     for pause_s in (*RETRY_AFTER_S, None):
         try:
-            services.calls.finish(start_of(call_control_id, leg), finish)
+            is_first = services.calls.finish(start_of(call_control_id, leg), finish)
             break
         except Exception as error:  # SQL away, locked, full: nothing of it may lose the record while we live
             log.warning("record_not_stored", call_control_id=call_control_id, error=type(error).__name__)
             if pause_s is None:
-                log.error("record_lost", call_control_id=call_control_id)
+                log.error("record_lost", call_control_id=call_control_id, outcome=finish.outcome)
+                is_first = False
                 break
             gevent.sleep(pause_s)
+    if is_first:
+        CALLS_FINISHED.count(outcome=finish.outcome)
+        log.info(
+            "call_finished",
+            call_control_id=call_control_id,
+            outcome=finish.outcome,
+            who_hung_up=finish.who_hung_up,
+            hangup_cause=finish.hangup_cause,
+        )
     services.stores.mailbox.forget(call_control_id)
     try:
         services.stores.legs.finish(call_control_id)

@@ -9,7 +9,7 @@ them, `playback_delivery.py` lets the carrier fetch a file. Each piece is regist
 of it. One greenlet per call; `stop` may be called from any other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import gevent
@@ -72,7 +72,7 @@ class Speaker:
         self._cancelled: set[str] = set()
         self._current: tuple[Speak, str] | None = None
         """What is being made, and its synthesis_id."""
-        self._greenlet: Greenlet = gevent.spawn(self._run)
+        self._greenlet: Greenlet = self._spawn(self._run)
 
     def say(self, command: Speak) -> None:
         """Queue a piece."""
@@ -83,7 +83,7 @@ class Speaker:
         self._generation = max(self._generation, generation)
         self._delivery.stop(generation)
         self._interrupt()
-        gevent.spawn(self._store_cleared, generation)
+        self._spawn(self._store_cleared, generation)
 
     def cancel(self, playback_id: str) -> None:
         """Stop making one piece that is not audible yet."""
@@ -92,7 +92,7 @@ class Speaker:
             command = self._current[0]
             self._interrupt()
             # It was registered: left there, it would keep back the flag of every later end (A3).
-            gevent.spawn(self._end_in_store, command.playback_id, command.generation, command.number)
+            self._spawn(self._end_in_store, command.playback_id, command.generation, command.number)
 
     def mark_returned(self, name: str) -> None:
         """The carrier returned a mark: that piece was heard, or cleared if its generation is void by now."""
@@ -100,7 +100,7 @@ class Speaker:
         if not (generation.isdecimal() and number.isdecimal()):
             return
         self._post(PlaybackEnded(name, int(generation)))
-        gevent.spawn(self._end_in_store, name, int(generation), int(number))
+        self._spawn(self._end_in_store, name, int(generation), int(number))
 
     def close(self) -> None:
         self._generation += 1_000_000
@@ -114,7 +114,15 @@ class Speaker:
             self._tts.cancel(self._current[1])
             self._current = None
             self._greenlet.kill(block=False)
-            self._greenlet = gevent.spawn(self._run)
+            self._greenlet = self._spawn(self._run)
+
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> Greenlet:
+        return gevent.spawn(self._in_call, work, *arguments)
+
+    def _in_call(self, work: Callable[..., None], *arguments: object) -> None:
+        """What was bound for the log is lost at every spawn."""
+        with structlog.contextvars.bound_contextvars(call_control_id=self._call_control_id):
+            work(*arguments)
 
     def _run(self) -> None:
         while True:

@@ -3,10 +3,10 @@
 Decides nothing; a late result carries its `turn_id` and is dropped by the conversation. One greenlet per answer.
 """
 
-import logging
 from collections.abc import Callable
 
 import gevent
+import structlog
 from gevent import Greenlet
 
 from backend.call.agent_config import AgentConfig
@@ -17,21 +17,22 @@ from backend.engines.base import AnswerRequest, Llm, TextDelta, ToolSpec
 from backend.engines.sentences import SentenceSplitter
 from backend.errors import EngineError
 
-log = logging.getLogger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Thinker:
     """The model of one call."""
 
-    def __init__(self, llm: Llm, agent: AgentConfig, post: Callable[[Event], None]) -> None:
+    def __init__(self, llm: Llm, agent: AgentConfig, call_control_id: str, post: Callable[[Event], None]) -> None:
         self._llm = llm
         self._agent = agent
+        self._call_control_id = call_control_id
         self._post = post
         self._tools = tuple(ToolSpec(**spec) for spec in tool_specs(agent))
         self._greenlets: dict[str, Greenlet] = {}
 
     def think(self, command: Think) -> None:
-        self._greenlets[command.turn_id] = gevent.spawn(self._answer, command)
+        self._greenlets[command.turn_id] = gevent.spawn(self._in_call, command)
 
     def stop(self, turn_id: str) -> None:
         """Close that answer's connection. What it already posted is stale by its id."""
@@ -43,6 +44,11 @@ class Thinker:
     def close(self) -> None:
         for turn_id in list(self._greenlets):
             self.stop(turn_id)
+
+    def _in_call(self, command: Think) -> None:
+        """What was bound for the log is lost at every spawn."""
+        with structlog.contextvars.bound_contextvars(call_control_id=self._call_control_id):
+            self._answer(command)
 
     def _answer(self, command: Think) -> None:
         agent = self._agent
@@ -64,7 +70,7 @@ class Thinker:
             self._post_sentences(command.turn_id, splitter.flush())
             self._post(AnswerFinished(command.turn_id))
         except EngineError as error:
-            log.warning("answer_failed", extra={"turn_id": command.turn_id, "error": str(error)})
+            log.warning("answer_failed", turn_id=command.turn_id, error=str(error))
             self._post_sentences(command.turn_id, splitter.flush())
             self._post(AnswerFailed(command.turn_id, type(error).__name__))
         finally:

@@ -100,6 +100,15 @@ def test_a_hang_up_before_the_media_ends_it() -> None:
     assert driven.conversation.is_over
 
 
+def test_a_hang_up_of_our_own_side_that_the_conversation_did_not_ask_for_is_told_apart() -> None:
+    """Over the API, or by the sweeper: the caller did not leave."""
+    driven = Driven()
+
+    assert driven.take(CallHungUp("normal_clearing", "callee")) == [
+        FinishCall("ended_by_command", "agent", "normal_clearing")
+    ]
+
+
 STALE: list[Event] = [
     SentenceWritten("old", "Hi."),
     AnswerFinished("old"),

@@ -1,7 +1,7 @@
 """backend/session/call_setup.py"""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -110,22 +110,35 @@ def test_a_new_leg_begins_its_record(rig: Rig, leg: LegState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "source", "is_answered", "outcome", "who"),
+    ("direction", "cause", "source", "is_answered", "outcome", "who"),
     [
-        ("user_busy", "callee", False, "busy", "caller"),
-        ("call_rejected", "callee", False, "rejected", "caller"),
-        ("no_answer", "unknown", False, "no_answer", "carrier"),
-        ("timeout", "", False, "no_answer", "carrier"),
-        ("not_found", "", False, "unreachable", "carrier"),
-        ("normal_clearing", "caller", False, "not_answered", "caller"),
-        ("normal_clearing", "caller", True, "ended_without_owner", "caller"),
-        ("user_busy", "callee", True, "ended_without_owner", "caller"),
+        ("outgoing", "user_busy", "callee", False, "busy", "caller"),
+        ("outgoing", "call_rejected", "callee", False, "rejected", "caller"),
+        ("outgoing", "no_answer", "unknown", False, "no_answer", "carrier"),
+        ("outgoing", "timeout", "", False, "no_answer", "carrier"),
+        ("outgoing", "not_found", "", False, "unreachable", "carrier"),
+        ("outgoing", "originator_cancel", "caller", False, "not_answered", "agent"),
+        ("outgoing", "originator_cancel", "unknown", False, "not_answered", "agent"),
+        ("incoming", "originator_cancel", "caller", False, "not_answered", "caller"),
+        ("incoming", "call_rejected", "callee", False, "rejected", "agent"),
+        ("incoming", "normal_clearing", "caller", False, "not_answered", "caller"),
+        ("incoming", "normal_clearing", "caller", True, "ended_without_owner", "caller"),
+        ("incoming", "normal_clearing", "callee", True, "ended_without_owner", "agent"),
     ],
 )
 def test_a_call_that_nobody_owned_gets_its_record_here(
-    rig: Rig, leg: LegState, cause: str, source: str, is_answered: bool, outcome: str, who: str
+    rig: Rig,
+    logged: Callable[[], list[dict[str, Any]]],
+    direction: Literal["incoming", "outgoing"],
+    cause: str,
+    source: str,
+    is_answered: bool,
+    outcome: str,
+    who: str,
 ) -> None:
-    """Named by what the carrier says, and its keys are deleted."""
+    """Named by what the carrier says, its keys are deleted, the log says so. On a leg that we dialled we are the
+    carrier's caller."""
+    rig.stores.legs.apply(CALL, CallInitiated(direction, CALLER, US), rig.clock.wall())
     if is_answered:
         rig.stores.legs.apply(CALL, CallAnswered(), rig.clock.wall())
     ended, _ = rig.stores.legs.apply(CALL, CallHungUp(cause, source), rig.clock.wall())
@@ -133,6 +146,8 @@ def test_a_call_that_nobody_owned_gets_its_record_here(
     wait_until(lambda: rig.stores.legs.get(CALL) is None)
     summary = rig.calls.get(CALL).summary
 
+    (line,) = [line for line in logged() if line["event"] == "call_finished"]
+    assert (line["call_control_id"], line["outcome"], line["who_hung_up"]) == (CALL, outcome, who)
     assert (summary.outcome, summary.who_hung_up, summary.hangup_cause) == (outcome, who, cause)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import FinishCall, ReportTurn
@@ -15,6 +16,7 @@ from backend.call.events import (
     SynthesisStarted,
     TranscriptReceived,
 )
+from backend.metrics import CALLS_FINISHED
 from backend.records.calls import CallFinish
 from backend.session import record
 from backend.session.record import MAX_TIMELINE, CallRecorder
@@ -115,13 +117,35 @@ def test_the_record_is_stored_while_redis_is_away(
     assert rig.calls.get(CALL).summary.outcome == "completed"
 
 
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("offhook_calls_finished_total", {"outcome": outcome}) or 0.0
+
+
 def test_a_call_that_is_finished_twice_keeps_its_first_record(
-    rig: Rig, recorder: CallRecorder, agent: AgentConfig
+    rig: Rig, recorder: CallRecorder, agent: AgentConfig, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    """The sweeper and the owner may both think it is theirs to write."""
+    """The sweeper and the owner may both think it is theirs to write: it is counted and logged once, as it is stored."""
+    CALLS_FINISHED.count(0, outcome="completed")
+    before = counted("completed"), counted("lost")
     finish(rig, recorder, Conversation(agent, call_key="k"))
     record.store_finish(
         rig.services, CALL, rig.stores.legs.get(CALL) or rig.ring("v3:x"), CallFinish(1.0, "lost", "unknown")
     )
 
     assert rig.calls.get(CALL).summary.outcome == "completed"
+    assert (counted("completed"), counted("lost")) == (before[0] + 1, before[1])
+    lines = [line for line in logged() if line["event"] == "call_finished"]
+    assert [(line["call_control_id"], line["outcome"], line["who_hung_up"]) for line in lines] == [
+        (CALL, "completed", "caller")
+    ]
+
+
+def test_a_record_that_is_lost_is_no_finished_call(
+    rig: Rig, recorder: CallRecorder, agent: AgentConfig, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """What is counted can be found in the database."""
+    rig.calls.failures_left, before = 100, counted("completed")
+    finish(rig, recorder, Conversation(agent, call_key="k"))
+
+    assert counted("completed") == before
+    assert "call_finished" not in [line["event"] for line in logged()]

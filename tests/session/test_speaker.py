@@ -1,6 +1,7 @@
 """backend/session/speaker.py, over both ways of delivery where it matters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -66,6 +67,21 @@ def test_a_voice_that_fails_before_its_first_sample_is_replaced_in_order(rig: Ri
     ]  # fmt: skip
     assert talk.stream.marks() == ["1-1", "1-2"] and talk.of(SynthesisFailed) == []
     assert len({request.synthesis_id for request in rig.tts.requests}) == 4
+
+
+def test_what_fails_is_logged_with_its_call(rig: Rig, talk: Talk, logged: Callable[[], list[dict[str, Any]]]) -> None:
+    """In the greenlet that speaks, and in those that tell Redis."""
+    rig.tts.voices["first"] = rig.tts.voices["second"] = Voice(error=BUSY)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFailed))
+    rig.database.is_away = True
+    talk.speaker.stop(2)
+    talk.speaker.mark_returned("1-1")
+    settle()
+    calls = {line["event"]: line.get("call_control_id") for line in logged()}
+
+    assert {"synthesis_failed", "playbacks_not_cleared", "playback_not_removed"} <= set(calls)
+    assert set(calls.values()) == {CALL}
 
 
 def test_without_a_fallback_voice_the_same_voice_is_tried_again(rig: Rig) -> None:

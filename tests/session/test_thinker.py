@@ -1,5 +1,8 @@
 """backend/session/thinker.py"""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from backend.call.commands import Think
@@ -8,7 +11,7 @@ from backend.engines.base import TextDelta, ToolCall
 from backend.errors import EngineFailed, EngineTimedOut
 from backend.session.thinker import Thinker
 from tests.fakes.fake_llm import WAIT, FakeLlm
-from tests.session.rig import make_agent, settle
+from tests.session.rig import CALL, make_agent, settle
 
 MESSAGES = ({"role": "user", "content": "Hello?"},)
 
@@ -17,7 +20,7 @@ class Mind:
     def __init__(self, **agent: object) -> None:
         self.llm = FakeLlm()
         self.posted: list[Event] = []
-        self.thinker = Thinker(self.llm, make_agent(**agent), self.posted.append)
+        self.thinker = Thinker(self.llm, make_agent(**agent), CALL, self.posted.append)
 
     def think(self, turn_id: str = "t1", *, fallback: bool = False) -> None:
         self.thinker.think(Think(turn_id, MESSAGES, fallback))
@@ -62,6 +65,16 @@ def test_a_model_that_fails_loses_nothing_it_has_written(error: EngineFailed) ->
     mind.think()
 
     assert mind.posted == [SentenceWritten("t1", "Half a"), AnswerFailed("t1", type(error).__name__)]
+
+
+def test_a_failure_is_logged_with_its_call_its_turn_and_its_reason(logged: Callable[[], list[dict[str, Any]]]) -> None:
+    """A greenlet knows nothing of what was bound in the one that started it."""
+    mind = Mind()
+    mind.llm.script.append([EngineFailed("the server is full", engine="f")])
+    mind.think()
+    (line,) = [line for line in logged() if line["event"] == "answer_failed"]
+
+    assert (line["call_control_id"], line["turn_id"], line["error"]) == (CALL, "t1", "the server is full")
 
 
 def test_stopping_closes_the_models_stream_and_nothing_is_posted_afterwards() -> None:
