@@ -24,6 +24,11 @@ try:
     _settings = load_settings(os.environ)
 except BackendError as error:
     sys.exit(str(error))
+try:
+    # Here, before the metrics make their folder inside: it is its owner's alone.
+    _settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    sys.exit(f"DATA_DIR: the folder {_settings.data_dir.absolute()} cannot be made ({error.strerror})")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_settings.metrics_dir)
 
 from backend import logs, metrics  # noqa: E402  metrics looks at the environment when it is imported
@@ -41,7 +46,7 @@ graceful_timeout = _settings.graceful_timeout_s + 5
 keepalive = 75
 control_socket_disable = True
 accesslog = None
-logger_class = "gunicorn.glogging.Logger"
+logger_class = "backend.web.gunicorn_log.JsonLogger"
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]

@@ -7,11 +7,13 @@ settings come from the same places as those of the processes (`backend/settings.
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import redis
 import requests
 import sqlalchemy
+from sqlalchemy.engine import make_url
 
 from backend.errors import SettingsError
 from backend.settings import Settings, load_settings, require_for_web
@@ -49,6 +51,8 @@ def _run(part: str, check: Callable[[Settings], str | None], settings: Settings)
     """`check` returns what is fine, None when there is nothing to check, or raises."""
     try:
         detail = check(settings)
+    except SettingsError as error:  # ours, with one line for each thing to repair
+        return Finding(part, "wrong", str(error))
     except Exception as error:  # whatever a broken part throws is the finding
         return Finding(part, "wrong", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     return Finding(part, "ok", detail) if detail is not None else Finding(part, "skipped", "not set")
@@ -72,7 +76,14 @@ def _redis(settings: Settings) -> str | None:
 
 
 def _database(settings: Settings) -> str | None:
-    engine = sqlalchemy.create_engine(settings.records_url)
+    url = make_url(settings.records_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        file = Path(url.database).resolve()
+        if not file.parent.is_dir():
+            raise SettingsError(f"the folder {file.parent} is not there; the first start of web makes it, if it may")
+        if not file.exists():  # to ask for it would be to make it
+            return f"{file} is not there yet; the first start of web makes it"
+    engine = sqlalchemy.create_engine(url)
     try:
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("select 1"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from backend.doctor import examine
 
+AWAY = "redis://127.0.0.1:9/0"
 KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 
@@ -45,3 +46,21 @@ def test_a_missing_public_key_is_found(tmp_path: Path) -> None:
 
     assert found["public key"] == "wrong"
     assert found["voice"] == "skipped"
+
+
+def test_every_line_of_a_wrong_setting_is_shown(tmp_path: Path) -> None:
+    """The first one is only the heading."""
+    found = {finding.part: finding for finding in examine({"DATA_DIR": str(tmp_path), "PORT": "9", "REDIS_URL": AWAY})}
+
+    assert "TELNYX_PUBLIC_KEY: must be set" in found["public key"].detail
+
+
+def test_a_missing_data_folder_is_named_and_not_made(tmp_path: Path) -> None:
+    """Neither is a missing database: the doctor changes nothing."""
+    missing = {"DATA_DIR": str(tmp_path / "nowhere"), "PORT": "9", "REDIS_URL": AWAY}
+    found = {finding.part: finding for finding in examine(missing)}
+    assert found["database"].state == "wrong" and str(tmp_path / "nowhere") in found["database"].detail
+
+    found = {finding.part: finding for finding in examine({**missing, "DATA_DIR": str(tmp_path)})}
+    assert found["database"].state == "ok" and "not there yet" in found["database"].detail
+    assert list(tmp_path.iterdir()) == []

@@ -122,14 +122,14 @@ class Database:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with our habits: no values in error messages; the folder of a SQLite file is made if need be."""
+    """An engine with our habits: no values in error messages; a SQLite file and its folder are made if need be."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
             parsed, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=4, pool_timeout=5
         )
-    if parsed.database and parsed.database != ":memory:":
-        os.makedirs(os.path.dirname(os.path.abspath(parsed.database)), exist_ok=True)
+    if parsed.database and parsed.database != ":memory:" and not parsed.database.startswith("file:"):
+        _make_file(parsed.database)
     engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
@@ -144,6 +144,16 @@ def make_engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_file(path: str) -> None:
+    """What callers said is nobody else's business: a new folder and a new file are their owner's alone. SQLite gives the
+    files beside it the same mode. What is there already keeps what its owner gave it."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        pass  # it is there, or cannot be made: then connecting says why
 
 
 def reject_unstorable(value: object, where: str) -> None:

@@ -165,8 +165,9 @@ class Stack:
     def start(self, carrier: CarrierAccess) -> None:
         """Starts everything and waits until the product is ready. Stops again and raises StackError if it is not."""
         environment = self.environment(carrier)
-        for folder in ("data", "data/metrics", "redis"):
-            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in ("data", "redis"):
+            (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
         (self.folder / "offhook.yaml").write_text("", encoding="utf-8")
         self._write_env_file(environment)
         self._say(f"starting the stack in {self.folder}")

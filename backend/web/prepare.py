@@ -25,7 +25,7 @@ WAIT_FOR_REDIS_S = 30.0
 
 def prepare(settings: Settings) -> None:
     """Raises SettingsError, StoreError or RecordsUnavailable when the web processes cannot work."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _wait_for_redis(settings)
     migrate(settings.records_url)
     database = Database(settings.records_url)

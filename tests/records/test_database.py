@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +161,19 @@ def test_an_engine_for_a_file_makes_its_folder(tmp_path: Path) -> None:
     make_engine(f"sqlite:///{tmp_path / 'a' / 'b' / 'x.sqlite3'}").dispose()
 
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_new_database_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    """Folder, file, and what SQLite puts beside it: they hold what callers said. An old file keeps its mode."""
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'records.sqlite3'}")
+    database.write(lambda session: session.execute(text("create table t (x int)")))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    assert modes.pop("records.sqlite3") == 0o600 and set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    database.close()
+
+    (tmp_path / "data" / "records.sqlite3").chmod(0o640)
+    database = Database(database.url)
+    database.ping()
+    database.close()
+    assert stat.S_IMODE((tmp_path / "data" / "records.sqlite3").stat().st_mode) == 0o640
