@@ -25,7 +25,7 @@ from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
 from backend.store.dial_limits import DialLimits
 from backend.store.stores import Stores, redis_stores
-from backend.web import call_id, dialling, openapi, services
+from backend.web import call_id, dialling, hanging_up, openapi, services
 from backend.web import worker as workers
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
@@ -142,6 +142,7 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
             carrier=calls.carrier,
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
+        hang_up=partial(hanging_up.hang_up, legs=stores.legs, calls=calls.calls, carrier=calls.carrier),
         api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": voices},
     )

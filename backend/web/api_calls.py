@@ -1,4 +1,4 @@
-"""/api/calls: the list, one call whole, and placing a call."""
+"""/api/calls: the list, one call whole, placing a call, ending one."""
 
 from dataclasses import asdict
 from typing import Any, Literal
@@ -139,6 +139,12 @@ class DialAnswer(BaseModel):
     call_control_id: str
 
 
+class HangUpAnswer(BaseModel):
+    """The leg that is being ended."""
+
+    call_control_id: str
+
+
 @blueprint.get("", summary="Calls, newest first", responses={200: CallList, 422: ErrorAnswer})
 def list_calls(query: CallQuery) -> Response:
     which = CallFilter(**{name: getattr(query, name) for name in CallFilter.__slots__})
@@ -181,3 +187,14 @@ def place_call(header: DialHeader, body: DialBody) -> tuple[Response, int]:
         idempotency_key=header.idempotency_key,
     )
     return jsonify({"call_control_id": call_control_id}), 201
+
+
+@blueprint.post(
+    "/<string:call_control_id>/hangup",
+    summary="End a running call",
+    description="Needs no body. 202: the carrier was told; the record follows once it confirms. 409: it is over.",
+    responses={202: HangUpAnswer, 404: ErrorAnswer, 409: ErrorAnswer, 422: ErrorAnswer, 502: ErrorAnswer},
+)
+def hang_up_call(path: CallPath) -> tuple[Response, int]:
+    services().hang_up(path.call_control_id)
+    return jsonify({"call_control_id": path.call_control_id}), 202

@@ -12,6 +12,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+_WITHOUT_BODY = ("/hangup",)
+"""How addresses end whose POST says everything with the address: a body is not read there."""
 
 
 class StrictJson(DefaultJSONProvider):
@@ -85,6 +87,8 @@ def install(app: Flask) -> None:
 
 def _check() -> Response | None:
     if not request.path.startswith("/api/") or request.method not in ("POST", "PUT", "PATCH") or not request.url_rule:
+        return None
+    if request.url_rule.rule.endswith(_WITHOUT_BODY):
         return None
     # Kept by the request: whoever asks again gets the same object.
     if not isinstance(request.get_json(), dict):

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from backend.errors import BackendError, CarrierError, Rejected, StoreError, Unavailable
 from backend.records.errors import NumberTaken, RecordsUnavailable, StaleVersion, UnknownRecord, UnstorableText
 from backend.web.dialling import BadNumber, DialLimited
+from backend.web.hanging_up import CallOver
 
 RETRY_AFTER_S = 5
 MAX_FIELDS = 50
@@ -123,6 +124,8 @@ def _backend_error(error: BackendError) -> Response:
             return error_response(404, "not_found", str(error))
         case StaleVersion():
             return error_response(409, "stale_version", str(error))
+        case CallOver():
+            return error_response(409, "call_over", str(error))
         case DialLimited():
             return error_response(429, "too_many_calls", str(error), retry_after_s=error.retry_after_s)
         case RecordsUnavailable() | StoreError():
@@ -136,7 +139,7 @@ def _backend_error(error: BackendError) -> Response:
         case Rejected() | CarrierError():
             structlog.get_logger().warning("carrier refuses", status=error.status, code=error.code)
             suffix = f" (its code: {error.code})" if error.code else ""
-            return error_response(502, "carrier_refused", f"the carrier refuses the call{suffix}")
+            return error_response(502, "carrier_refused", f"the carrier refuses{suffix}")
     return _surprise(error)
 
 

@@ -35,6 +35,8 @@ class Services:
     calls: Calls
     carrier: CarrierClient
     dial_out: DialOut
+    hang_up: Callable[[str], None]
+    """`hanging_up.hang_up` with everything but the call filled in."""
     api_key: str = field(repr=False)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
     """By name: "redis", "database", "voices"."""

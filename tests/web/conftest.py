@@ -25,6 +25,7 @@ from backend.store.dial_limits import DialLimits
 from backend.store.legs import Legs
 from backend.store.memory import MemoryDatabase
 from backend.web.dialling import dial_out
+from backend.web.hanging_up import hang_up
 from backend.web.openapi import OffhookApp, new_app, register_api
 from backend.web.services import Services, install
 from tests.records.conftest import StillClock
@@ -47,6 +48,8 @@ class ObedientCarrier:
         return DialledCall(call_control_id=f"v3:dialled-{len(self.dials)}", call_session_id="s")
 
     def hang_up(self, call_control_id: str, *, command_id: str) -> None:
+        if self.refusal:
+            raise self.refusal
         self.hung_up.append(call_control_id)
 
 
@@ -77,12 +80,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     agents, calls, store = Agents(database, clock), Calls(database), MemoryDatabase(clock)
     limits = DialLimits(store, per_number=2, overall=4, window_s=60)
     dial = partial(dial_out, agents=agents, limits=limits, legs=Legs(store, clock), carrier=carrier, ring_timeout_s=30)  # type: ignore[arg-type]  # of the carrier, only what a dial needs
+    end = partial(hang_up, legs=Legs(store, clock), calls=calls, carrier=carrier)  # type: ignore[arg-type]  # likewise
     readiness: dict[str, Any] = {"database": database.ping}
     app = new_app()
     register_api(app)
     services = Services(
         settings=Settings(offhook_env="test", data_dir=tmp_path), clock=clock, agents=agents, calls=calls,
-        carrier=carrier, dial_out=dial, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
+        carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
     )  # fmt: skip
     install(app, services)
     undocumented: list[str] = []
