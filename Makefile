@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+# Whether everything that these files pin is there in that very version: then pip has nothing to tell.
+is_installed = $(PY) -c "import importlib.metadata as m, re, sys; pins = [re.match(r'([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)', line) for file in sys.argv[1:] for line in open(file)]; sys.exit(any(pin and m.version(pin[1]) != pin[2] for pin in pins))" $(1) 2>/dev/null
 
 .PHONY: help demo up test lint types bench diagrams proto clean
 .DEFAULT_GOAL := help
@@ -46,12 +48,21 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements.txt requirements-nodeps.txt | $(VENV)/bin/python
-	@echo "==> installing what the stack needs (about 250 MB, a minute or two, once)"
-	@$(PIP) install --progress-bar on -r requirements.txt
-	@$(PIP) install --no-deps -r requirements-nodeps.txt
+	@if $(call is_installed,requirements.txt requirements-nodeps.txt); then \
+	    echo "==> what the stack needs is installed already: checking it"; \
+	    $(PIP) install -q -r requirements.txt && $(PIP) install -q --no-deps -r requirements-nodeps.txt; \
+	else \
+	    echo "==> installing what the stack needs (about 250 MB, a minute or two, once)"; \
+	    $(PIP) install --progress-bar on -r requirements.txt && $(PIP) install --no-deps -r requirements-nodeps.txt; \
+	fi
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUNTIME)
-	@echo "==> installing what the tests need"
-	@$(PIP) install --progress-bar on -r requirements-dev.txt
+	@if $(call is_installed,requirements-dev.txt); then \
+	    echo "==> what the tests need is installed already: checking it"; \
+	    $(PIP) install -q -r requirements-dev.txt; \
+	else \
+	    echo "==> installing what the tests need"; \
+	    $(PIP) install --progress-bar on -r requirements-dev.txt; \
+	fi
 	@touch $@

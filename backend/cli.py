@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -35,7 +36,9 @@ from backend.rehearsal.stage import RunningProduct, own_stage, stage_before
 from backend.rehearsal.timeline import Timeline
 
 RESULTS = Path("rehearsal-results")
-console = Console(highlight=False, soft_wrap=True)
+WIDTH_ELSEWHERE = 120
+"""Columns of a table that goes into a pipe or a file: nobody's window decides there, and no line is folded."""
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 
 
 def say(line: str) -> None:
@@ -45,6 +48,8 @@ def say(line: str) -> None:
 
 def finish(work: Coroutine[Any, Any, bool]) -> NoReturn:
     """Runs `work` and exits: 0 when it says True."""
+    # A script's background job begins with SIGINT ignored; asyncio takes over what is there now, and only a handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         passed = asyncio.run(work)
@@ -96,10 +101,11 @@ def up(workers: int, port: int, barge_in: bool) -> None:
 async def _up(settings: StackSettings) -> bool:
     async with own_stage(settings, say) as (stage, stack):
         _say_which_model(stage)
-        console.print(f"console   {stack.base_url}/")
+        console.print(f"API       {stack.base_url}/openapi.json")
         console.print(f"API key   {stack.api_key}")
         console.print(f"carrier   {stage.carrier.base_url} (a stand-in: no real call is made)")
-        console.print(f"operate   set -a; . {stack.folder}/env; set +a; supervisorctl -c supervisord.conf status")
+        supervisorctl = shlex.quote(str(Path(sys.executable).with_name("supervisorctl")))
+        console.print(f"operate   set -a; . {stack.folder}/env; set +a; {supervisorctl} -c supervisord.conf status")
         console.print("Ctrl-C stops everything.")
         while stack.pids():
             await asyncio.sleep(1)
@@ -289,7 +295,7 @@ def call(to_number: str, agent_id: str, from_number: str | None, base_url: str, 
 
 @main.group()
 def agents() -> None:
-    """List, show and make agents."""
+    """List, show, make, change and remove agents."""
 
 
 @agents.command("list")
@@ -331,13 +337,7 @@ def show_agent(agent_id: str, base_url: str, api_key: str) -> None:
 @_api_options
 def create_agent(file: Path, base_url: str, api_key: str) -> None:
     """Make an agent from a YAML or JSON FILE; prints its id."""
-    try:
-        agent = AgentConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
-        raise click.UsageError(f"{file}:\n" + "\n".join(lines)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file}: is neither YAML nor JSON: {str(error).splitlines()[0]}") from None
+    agent = _read_agent(file)
 
     async def work() -> bool:
         async with ProductApi(base_url, api_key) as api:
@@ -345,6 +345,51 @@ def create_agent(file: Path, base_url: str, api_key: str) -> None:
         return True
 
     finish(work())
+
+
+@agents.command("update")
+@click.argument("agent_id")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--version", type=int, help="The version that FILE was made from; refused when it is not the present one."
+)
+@_api_options
+def update_agent(agent_id: str, file: Path, version: int | None, base_url: str, api_key: str) -> None:
+    """Put FILE, a whole agent in YAML or JSON, in the place of an agent; prints the new version. Applies from the next
+    call on."""
+    agent = _read_agent(file)
+
+    async def work() -> bool:
+        async with ProductApi(base_url, api_key) as api:
+            present = version if version is not None else int((await api.show_agent(agent_id))["version"])
+            click.echo(await api.update_agent(agent_id, agent.model_dump(mode="json"), present))
+        return True
+
+    finish(work())
+
+
+@agents.command("delete")
+@click.argument("agent_id")
+@_api_options
+def delete_agent(agent_id: str, base_url: str, api_key: str) -> None:
+    """Take an agent out of use; its numbers are free again."""
+
+    async def work() -> bool:
+        async with ProductApi(base_url, api_key) as api:
+            await api.delete_agent(agent_id)
+        return True
+
+    finish(work())
+
+
+def _read_agent(file: Path) -> AgentConfig:
+    try:
+        return AgentConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise click.UsageError(f"{file}:\n" + "\n".join(lines)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file}: is neither YAML nor JSON: {str(error).splitlines()[0]}") from None
 
 
 @main.command()

@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import aiohttp
 
+TIMEOUT_S = 10.0
+
 
 class ApiError(Exception):
     """The product refused or did not answer. `status` is 0 when there was no answer."""
@@ -17,10 +19,10 @@ class ApiError(Exception):
 class ProductApi:
     """`async with ProductApi(base_url, api_key) as api`."""
 
-    def __init__(self, base_url: str, api_key: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, base_url: str, api_key: str) -> None:
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"}
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -37,6 +39,11 @@ class ProductApi:
         """The new agent's id."""
         reply = await self._ask("POST", "/api/agents", agent)
         return str(reply["id"])
+
+    async def update_agent(self, agent_id: str, agent: dict[str, Any], version: int) -> int:
+        """Changes an agent that is at `version` now; returns the new version."""
+        reply = await self._ask("PUT", f"/api/agents/{agent_id}?version={version}", agent)
+        return int(reply["version"])
 
     async def delete_agent(self, agent_id: str) -> None:
         await self._ask("DELETE", f"/api/agents/{agent_id}")
@@ -68,4 +75,5 @@ class ProductApi:
                     raise ApiError(f"{method} {path}: {response.status} {text[:500]}", response.status)
                 return await response.json(content_type=None) if text else {}
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ApiError(f"{method} {path}: {type(error).__name__} {error}") from error
+            what = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
+            raise ApiError(f"{method} {path}: {what}; is the product running at {self.base_url}?") from error

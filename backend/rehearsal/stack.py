@@ -30,6 +30,8 @@ from backend.rehearsal.ports import PortReservation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _LONGEST_SOCKET_PATH = 100
+_SILENT_AT_MOST_S = 5.0
+"""Without a line for so long while a stack starts, a line says what it still waits for."""
 _MOST_STARTS = 5
 """A program that was started more often before the stack is ready does not work."""
 _READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "PROMETHEUS_")
@@ -258,6 +260,7 @@ class Stack:
 
     def _wait_until_ready(self) -> None:
         begun, shown, starts = time.monotonic(), dict[str, str](), dict[str, set[int]]()
+        said_at = begun
         while time.monotonic() - begun < self.settings.ready_within_s:
             assert self._supervisord is not None  # set by `start`
             if self._is_given_up.is_set():
@@ -269,13 +272,17 @@ class Stack:
                 if shown.get(name) != state:
                     shown[name] = state
                     if state not in ("STOPPED", "STARTING"):
-                        self._say(f"  {time.monotonic() - begun:5.1f} s  {name} is {state.lower()}")
+                        said_at = time.monotonic()
+                        self._say(f"  {said_at - begun:5.1f} s  {name} is {state.lower()}")
                 starts.setdefault(name, set()).add(int(info["pid"]))
                 if state == "FATAL" or len(starts[name] - {0}) > _MOST_STARTS:
                     raise StackError(f"{name} does not start:\n{self.tail(name)}")
             if self.is_ready():
                 self._say(f"  {time.monotonic() - begun:5.1f} s  ready on {self.base_url}")
                 return
+            if time.monotonic() - said_at >= _SILENT_AT_MOST_S:
+                said_at = time.monotonic()
+                self._say(f"  {said_at - begun:5.1f} s  waiting: {self._readiness()}")
             time.sleep(0.2)
         raise StackError(
             f"not ready after {self.settings.ready_within_s:g} s: {self._readiness()}\nweb:\n{self.tail('web')}"
@@ -288,9 +295,10 @@ class Stack:
     def _readiness(self) -> str:
         try:
             with urllib.request.urlopen(f"{self.base_url}/readyz", timeout=2) as reply:
-                return str(reply.read(2000).decode(errors="replace"))
+                return str(reply.read(2000).decode(errors="replace")).strip()
         except urllib.error.HTTPError as error:
-            return f"/readyz answers {error.code}: {error.read(2000).decode(errors='replace')}"
+            with error:
+                return f"/readyz answers {error.code}: {error.read(2000).decode(errors='replace').strip()}"
         except (urllib.error.URLError, OSError) as error:
             return f"/readyz does not answer ({error})"
 
