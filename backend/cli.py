@@ -1,4 +1,4 @@
-"""The command line: demo, up, rehearse, load, bench-timeline, call, agents, doctor.
+"""The command line: demo, up, ring, rehearse, load, bench-timeline, call, agents, doctor.
 
 Parses arguments, calls what does the work, prints and sets the exit code: 0 all is well, 1 something failed, 2 wrong
 usage. Decides nothing else.
@@ -25,6 +25,8 @@ from rich.table import Table
 
 from backend.call.agent_config import AgentConfig
 from backend.doctor import examine
+from backend.rehearsal.bell import NAME as BELL
+from backend.rehearsal.bell import NobodyThere, bell, ring
 from backend.rehearsal.bench import print_timeline, rows_of, run_timeline
 from backend.rehearsal.load import as_json, print_load, run_load
 from backend.rehearsal.product_api import ApiError, ProductApi
@@ -53,7 +55,7 @@ def finish(work: Coroutine[Any, Any, bool]) -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         passed = asyncio.run(work)
-    except (ScenarioError, CannotRun, ApiError, StackError) as error:
+    except (ScenarioError, CannotRun, ApiError, StackError, NobodyThere) as error:
         console.print(str(error), style="bold red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -106,11 +108,29 @@ async def _up(settings: StackSettings) -> bool:
         console.print(f"carrier   {stage.carrier.base_url} (a stand-in: no real call is made)")
         supervisorctl = shlex.quote(str(Path(sys.executable).with_name("supervisorctl")))
         console.print(f"operate   set -a; . {stack.folder}/env; set +a; {supervisorctl} -c supervisord.conf status")
+        console.print(f"ring it   {shlex.quote(sys.executable)} -m backend ring")
         console.print("Ctrl-C stops everything.")
-        while stack.pids():
-            await asyncio.sleep(1)
+        async with bell(stage, stack.folder, stack.socket_path.with_name(BELL), _results_folder):
+            while stack.pids():
+                await asyncio.sleep(1)
     console.print("the stack has ended by itself", style="bold red")
     return False
+
+
+@main.command("ring")
+@click.option("--scenario", "name", default="default_dead_air", show_default=True, help="File or shipped scenario.")
+def ring_up(name: str) -> None:
+    """Let the carrier of a running `up` place a call, and show it. Interrupted, the caller hangs up."""
+    finish(_ring(name))
+
+
+async def _ring(name: str) -> bool:
+    scenario = load_scenario(name)
+    console.print(f"{scenario.name}: {scenario.title}", style="bold", markup=False)
+    verdict, folder = await ring(StackSettings().run_root, scenario, Timeline(console).show)
+    print_verdict(console, scenario.name, verdict)
+    console.print(f"{folder}/recording.wav  result.json  carrier.jsonl", style="dim")
+    return verdict.passed
 
 
 @main.command()

@@ -74,6 +74,10 @@ class CarrierLog:
         """`callback` is called in the carrier's event loop for each new entry; it must not block."""
         self._callbacks.append(callback)
 
+    def unsubscribe(self, callback: Callable[[LogEntry], None]) -> None:
+        """`callback` is not called any more. Not from inside a callback."""
+        self._callbacks.remove(callback)
+
     def of(self, kind: str, call_control_id: str | None = None) -> list[LogEntry]:
         """The entries of one kind, of one leg when named."""
         return [
