@@ -7,9 +7,11 @@ of the PCM is the end of the speech.
 
 import ctypes
 import io
+import tempfile
 import threading
 import wave
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +33,12 @@ class _Espeak:
     def __init__(self) -> None:
         import espeakng_loader
 
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        # A copy of its own: the library's state is global to the loaded file, and tests load the voice worker's engine
+        # into the same process.
+        with tempfile.NamedTemporaryFile(suffix=".so") as copy:
+            copy.write(Path(espeakng_loader.get_library_path()).read_bytes())
+            copy.flush()
+            self._library = ctypes.CDLL(copy.name)
         self.rate = self._library.espeak_Initialize(
             _SYNCHRONOUS, 20, espeakng_loader.get_data_path().encode(), _DO_NOT_EXIT
         )
