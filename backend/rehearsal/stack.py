@@ -300,7 +300,7 @@ class Stack:
             with error:
                 return f"/readyz answers {error.code}: {error.read(2000).decode(errors='replace').strip()}"
         except (urllib.error.URLError, OSError) as error:
-            return f"/readyz does not answer ({error})"
+            return f"/readyz does not answer ({getattr(error, 'reason', error)})"
 
     def _stop_session(self, process: subprocess.Popen[bytes]) -> None:
         session = process.pid
