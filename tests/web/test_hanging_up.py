@@ -20,7 +20,7 @@ def begin(stage: Stage) -> Legs:
 
 
 def hang_up(client: FlaskClient, **request: object) -> tuple[int, str]:
-    answer = client.post(f"/api/calls/{CALL}/hangup", **request)  # type: ignore[arg-type]
+    answer = client.post(f"/api/calls/{CALL}/hangup", **request)
     found = answer.get_json()
     return answer.status_code, found["error"]["code"] if "error" in found else found["call_control_id"]
 
