@@ -35,7 +35,9 @@ class StartStream(Command):
 
 @dataclass(frozen=True, slots=True)
 class StartTranscription(Command):
-    """Let the recogniser listen to the caller."""
+    """Let the recogniser listen to the caller. `attempt` counts from 1."""
+
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,11 @@ class AgentDoneSpeaking(Event):
     up_to: int
 
 
+@dataclass(frozen=True, slots=True)
+class CarrierSpeechEnded(Event):
+    """The carrier's own voice finished a text, or was stopped. It does not say which text."""
+
+
 # --- the model ----------------------------------------------------------------------------------------------------
 
 

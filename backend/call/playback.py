@@ -15,6 +15,7 @@ older void. The carrier also returns marks of audio that it threw away, so an ec
 | SENT                   | –             | –               | HEARD             | FAILED*| CLEARED | HEARD (assumed)   |
 | HEARD, CLEARED, FAILED | –             | –               | –                 | –      | –       | –                 |
 
+“Ended” is a mark, `playback.ended`, the flag of another worker, or, for the carrier's own voice, `CarrierSpeechEnded`.
 * a piece that failed after some audio was handed over (SENT) stays audible until that audio has played.
 
 Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the
@@ -30,10 +31,16 @@ from backend.call.commands import SpeechKind
 
 END_GRACE_S = 2.0
 """How much later than its audio a piece's end may be reported before we stop waiting for it."""
+LATEST_CARRIER_REPORT_S = 10.0
+"""How long after such a piece must be over the carrier's report about it may still come."""
 SLOWEST_SPEECH_S_PER_CHARACTER = 0.15
 SLOWEST_SPEECH_S_PER_SYMBOL = 0.6
 """Bounds a piece whose length is not known yet: about half the slowest natural pace, for letters of an alphabet, and for
 digits, signs and the syllables of other scripts, each of which is a word when spoken."""
+
+
+BY_VOICE, BY_FALLBACK_VOICE, BY_CARRIER = 1, 2, 3
+"""The ways of saying a piece, in the order in which they are tried."""
 
 
 class PieceState(enum.Enum):
@@ -61,12 +68,14 @@ class Piece:
     text: str
     asked_at: float
     attempt: int = 1
-    """Which way of saying it this is: 1 the voice, 2 the fallback voice, 3 the carrier's own voice."""
+    """In which way it is said: BY_VOICE, BY_FALLBACK_VOICE, BY_CARRIER."""
     state: PieceState = PieceState.REQUESTED
     starts_at: float = 0.0
     bound_from: float = 0.0
     """`starts_at` as first known; `over_by` counts from here."""
     is_start_confirmed: bool = False
+    is_end_reported: bool = False
+    """Only of what the carrier says with its own voice: its `CarrierSpeechEnded` came."""
     duration_s: float | None = None
     ended_at: float = 0.0
     heard_fraction: float = 0.0
@@ -151,6 +160,21 @@ class Ledger:
             return []
         return self._heard_up_to(number, now)
 
+    def carrier_speech_ended(self, now: float) -> Piece | None:
+        """The carrier's own voice finished a text; it says them in order, one report each. So the report is about the
+        oldest one not reported yet, also if that was cleared or given up meanwhile: a late report ends no newer piece.
+        A report that was lost delays those after it, up to the estimate, for as long as it may still be expected."""
+        spoken = [piece for piece in self._recent() if piece.attempt == BY_CARRIER and not piece.is_end_reported]
+        for piece in spoken:
+            if piece.state == PieceState.FAILED or now > piece.over_by + LATEST_CARRIER_REPORT_S:
+                continue
+            piece.is_end_reported = True
+            if piece.state not in _AUDIBLE:
+                return None
+            self._close(piece, PieceState.HEARD, now, 1.0)
+            return piece
+        return None
+
     def failed(self, playback_id: str, sent_s: float, now: float) -> Piece | None:
         """No more audio will come. Returns the piece if nothing of it was handed over, for another try."""
         piece = self._open(playback_id)
@@ -198,6 +222,12 @@ class Ledger:
     def is_quiet(self) -> bool:
         """Nothing is playing, nothing is on its way."""
         return not any(piece.state in _OPEN for piece in self._recent())
+
+    def last_owed_heard_at(self) -> float:
+        """When speech that the caller was waiting for (all but fillers) was last heard to its end; 0 before the first."""
+        recent = self.pieces[-16:]
+        ends = (piece.ended_at for piece in recent if piece.kind != "filler" and piece.state == PieceState.HEARD)
+        return max(ends, default=0.0)
 
     def find(self, playback_id: str) -> Piece | None:
         return next((piece for piece in reversed(self.pieces) if piece.playback_id == playback_id), None)

@@ -1,13 +1,15 @@
 """The tools a model may use during a call, and the words that mean “hold on”.
 
 Decides: which tools this agent's model sees, with which arguments. The model picks a transfer target by name; it never
-supplies a number. What a tool does is decided in `conversation.py`. The specs are plain JSON schema.
+supplies a number. `parse_tool_use` says what a call for a tool means; `conversation.py` does it. The specs are plain JSON
+schema.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from backend.call.agent_config import AgentConfig
+from backend.call.agent_config import AgentConfig, TransferTarget
 
 DTMF_DIGITS = re.compile(r"^[0-9A-D*#wW]{1,32}$")
 
@@ -62,6 +64,57 @@ def tool_specs(agent: AgentConfig) -> list[dict[str, Any]]:
     }
     wanted = [name for name in agent.tools if name != "transfer" or targets]
     return [{"name": name, **specs[name]} for name in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Give the caller time."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Hang up once everything was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTo:
+    """Transfer the caller once everything was heard."""
+
+    target: TransferTarget
+
+
+@dataclass(frozen=True, slots=True)
+class PressKeys:
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It cannot be used like that; `reason` tells the model."""
+
+    reason: str
+
+
+ToolUse = Hold | EndCall | ConnectTo | PressKeys | Refused
+
+
+def parse_tool_use(agent: AgentConfig, name: str, arguments: dict[str, Any]) -> ToolUse:
+    """What the model's call for a tool means. It may name anything and give anything."""
+    if name not in agent.tools:
+        return Refused(f"There is no tool {name!r}.")
+    match name:
+        case "hold":
+            return Hold()
+        case "hang_up":
+            return EndCall()
+        case "transfer":
+            target = agent.target(str(arguments.get("target", "")))
+            allowed = ", ".join(target.name for target in agent.transfer_targets)
+            return ConnectTo(target) if target else Refused(f"Not an allowed target. Allowed: {allowed}.")
+    digits = str(arguments.get("digits", ""))
+    if DTMF_DIGITS.match(digits):
+        return PressKeys(digits)
+    return Refused("Not sent: digits may be 0-9, A-D, *, #, w and W, at most 32.")
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

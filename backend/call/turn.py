@@ -1,8 +1,9 @@
 """Whose turn it is, as a table.
 
-Decides: which moves between the five states exist. Does not decide: when to move (`conversation.py` does, from the
-playback ledger and the caller's speech). A missing cell is an illegal move: an error that names both states, and nothing
-changes.
+Decides: which moves between the five states exist, and which of them follow from what is audible (`follow`). Does not
+decide what is audible, nor when the caller interrupts (`conversation.py`, which runs it, knows).
+
+A missing cell is an illegal move: an error that names both states, and nothing changes.
 
 | from ↓ to →  | IDLE | LISTENING | SPEAKING | BARGED_IN | TERMINATED |
 |--------------|------|-----------|----------|-----------|------------|
@@ -49,3 +50,14 @@ class Turn:
         if to not in MOVES[self.state]:
             raise InvalidTransition("turn", self.state.name, to.name)
         self.state = to
+
+    def follow(self, is_audible: bool, is_answering: bool) -> None:
+        """SPEAKING while the agent is audible, else LISTENING. A caller who cut the agent off keeps the turn until the
+        agent speaks or thinks again."""
+        if self.state == TurnState.BARGED_IN:
+            if not (is_audible or is_answering):
+                return
+            self.move(TurnState.LISTENING)
+        wanted = TurnState.SPEAKING if is_audible else TurnState.LISTENING
+        if self.state != wanted:
+            self.move(wanted)

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from backend.call.commands import HangUp, SendDtmf, Speak, SpeakByCarrier, Transfer
-from backend.call.conversation import TRANSFER_RING_S
+from backend.call.transfer import TRANSFER_RING_S
 from backend.errors import CarrierError
 from backend.metrics import CARRIER_COMMAND_SECONDS, CARRIER_COMMANDS
 from backend.session.services import CallServices
@@ -47,10 +47,10 @@ class LegCommands:
             lambda id_: self._carrier.start_stream(self._call, command_id=id_, stream_url=url, auth_token=token),
         )
 
-    def start_transcription(self, language: str) -> None:
+    def start_transcription(self, language: str, attempt: int = 1) -> None:
         self._do(
             "start_transcription",
-            "1",
+            str(attempt),
             lambda id_: self._carrier.start_transcription(self._call, command_id=id_, language=language),
         )
 

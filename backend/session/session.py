@@ -212,7 +212,7 @@ class Session:
             case StopThinking():
                 self._thinker.stop(command.turn_id)
             case StartTranscription():
-                self._ask_carrier(self._leg_commands.start_transcription, self._agent.language)
+                self._ask_carrier(self._leg_commands.start_transcription, self._agent.language, command.attempt)
             case SpeakByCarrier():
                 self._ask_carrier(self._speak_by_carrier, command)
             case SendDtmf():

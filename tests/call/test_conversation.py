@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from backend.call.agent_config import AgentConfig
+from backend.call.agent_config import AgentConfig, AgentSettings, DeadAirSettings
 from backend.call.commands import Command, FinishCall, Speak, StartTranscription, StopSpeaking, StopThinking, Think
 from backend.call.conversation import Conversation
 from backend.call.events import (
@@ -14,6 +14,7 @@ from backend.call.events import (
     CallBridged,
     CallHungUp,
     CarrierCommandFailed,
+    DrainRequested,
     DtmfReceived,
     Event,
     MachineDetected,
@@ -32,6 +33,9 @@ from backend.call.events import (
 from backend.call.turn import TurnState
 
 AGENT = AgentConfig(name="Test", greeting="")
+
+
+PATIENT = AgentSettings(dead_air_settings=DeadAirSettings(silence_timeout_normal=100))
 
 
 class Driven:
@@ -188,6 +192,34 @@ def test_words_during_an_unheard_answer_start_it_again() -> None:
     commands = driven.take(TranscriptReceived("to book a table", True))
 
     assert commands == [StopSpeaking(2), StopThinking(think.turn_id)]
+
+
+def test_listening_is_asked_again_and_then_given_up_aloud() -> None:
+    """Five refusals: an apology, then the hang-up; the agent cannot go on without ears."""
+    driven = began(AgentConfig(name="Test", greeting="", settings=PATIENT))
+    attempts = [1]
+    for wait_s in (1.0, 2.0, 4.0, 8.0):
+        assert driven.take(CarrierCommandFailed("start_transcription")) == []
+        again = driven.take(None, after=wait_s)
+        attempts += [command.attempt for command in again if isinstance(command, StartTranscription)]
+    gave_up = driven.take(CarrierCommandFailed("start_transcription"))
+
+    assert attempts == [1, 2, 3, 4, 5]
+    assert [command.kind for command in gave_up if isinstance(command, Speak)] == ["apology"]
+
+
+def test_listening_is_not_asked_again_once_the_call_is_closing() -> None:
+    """Nobody needs it any more, and no deadline waits for it."""
+    driven = began()
+    think = driven.ask()
+    driven.take(CarrierCommandFailed("start_transcription"))  # refused late; but words came, so we do hear
+    assert driven.conversation.ignored_events == 1
+    driven.take(ToolCalled(think.turn_id, "1", "hang_up"))
+    closing = began()
+    closing.take(CarrierCommandFailed("start_transcription"))
+    closing.take(DrainRequested(1.0))
+
+    assert not any(isinstance(command, StartTranscription) for command in closing.take(None, after=60.0))
 
 
 def test_blank_words_are_no_words() -> None:

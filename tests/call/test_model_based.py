@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from backend.call.agent_config import AgentConfig
 from backend.call.events import (
     CallBridged,
+    CarrierCommandFailed,
     DrainRequested,
     MachineDetected,
     MachineGreetingEnded,
@@ -90,6 +91,8 @@ CHANGES: tuple[tuple[str, str, Any], ...] = (
     ("voice", "first_audio_after_s", 3.0),
     ("voice", "first_audio_after_s", 0.1),
     ("carrier", "speaks", False),
+    ("carrier", "refuses_transcriptions", 2),
+    ("carrier", "refuses_transcriptions", 9),
     ("carrier", "hang_ups", "report_lost"),
     ("carrier", "hang_ups", "refused"),
     ("carrier", "transfers", "failed"),
@@ -103,6 +106,7 @@ STRAYS = (
     CallBridged(),
     MachineDetected("machine"),
     MachineDetected("human"),
+    CarrierCommandFailed("start_transcription"),
 )
 FAULTS = ("loses_ends", "doubles_ends", "delays_ends", "loses_starts", "delays_starts", "refuses_playbacks")
 LIMIT_S = 400.0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.call.playback import END_GRACE_S, Ledger, Piece, PieceState
+from backend.call.playback import BY_CARRIER, END_GRACE_S, LATEST_CARRIER_REPORT_S, Ledger, Piece, PieceState
 
 S = PieceState
 TEXT = "A sentence of some length."
@@ -176,3 +176,71 @@ def test_hundreds_of_pieces_keep_their_order() -> None:
 
     assert ledger.is_quiet()
     assert ledger.find("1-1") is ledger.pieces[0]
+
+
+def by_carrier(ledger: Ledger, at: float, length_s: float = 3.0) -> Piece:
+    piece = ledger.ask("answer", TEXT, at, attempt=BY_CARRIER)
+    ledger.started(piece.playback_id, at)
+    ledger.handed_over(piece.playback_id, length_s, at)
+    return piece
+
+
+def test_the_carriers_own_speech_ends_with_its_report() -> None:
+    """The length was only estimated: the silence is counted from the report."""
+    ledger = Ledger()
+    piece = by_carrier(ledger, 10.0, length_s=8.0)
+
+    assert ledger.carrier_speech_ended(13.5) is piece
+    assert (piece.state, ledger.heard_until, ledger.is_quiet()) == (S.HEARD, 13.5, True)
+    assert ledger.carrier_speech_ended(13.6) is None
+
+
+def test_without_a_report_the_estimate_bounds_the_carriers_speech() -> None:
+    """Invariant 3 holds for it as well."""
+    ledger = Ledger()
+    by_carrier(ledger, 10.0)
+
+    assert ledger.deadline() == 13.0 + END_GRACE_S
+
+
+def test_each_report_ends_one_text_in_order_and_nothing_else() -> None:
+    """What our own voice says meanwhile has ends of its own."""
+    ledger = Ledger()
+    ours = ledger.ask("answer", TEXT, 9.0)
+    ledger.started(ours.playback_id, 9.0)
+    first, second = by_carrier(ledger, 10.0), by_carrier(ledger, 10.5)
+
+    assert [ledger.carrier_speech_ended(at) for at in (13.0, 16.0, 17.0)] == [first, second, None]
+    assert ours.state == S.SENDING
+
+
+def test_a_report_about_a_cleared_text_does_not_end_the_next_one() -> None:
+    """It does not say which text ended, and comes when the next one is under way."""
+    ledger = Ledger()
+    by_carrier(ledger, 10.0)
+    ledger.clear(11.0)
+    after = by_carrier(ledger, 11.5)
+
+    assert ledger.carrier_speech_ended(11.6) is None
+    assert after.state == S.SENT
+    assert ledger.carrier_speech_ended(14.5) is after
+
+
+def test_a_refused_text_has_no_report() -> None:
+    """The next report is about the next text."""
+    ledger = Ledger()
+    refused = by_carrier(ledger, 10.0)
+    ledger.failed(refused.playback_id, 0.0, 10.2)
+    after = by_carrier(ledger, 11.0)
+
+    assert ledger.carrier_speech_ended(14.0) is after
+
+
+def test_a_lost_report_is_not_waited_for_for_ever() -> None:
+    """Or every later one would be taken for the one before."""
+    ledger = Ledger()
+    lost = by_carrier(ledger, 10.0)
+    ledger.expire(lost.over_by)
+    after = by_carrier(ledger, lost.over_by + LATEST_CARRIER_REPORT_S)
+
+    assert ledger.carrier_speech_ended(lost.over_by + LATEST_CARRIER_REPORT_S + 1.0) is after

@@ -5,7 +5,17 @@ import json
 import pytest
 
 from backend.call.agent_config import AgentConfig
-from backend.call.tools import DTMF_DIGITS, asks_to_hold, tool_specs
+from backend.call.tools import (
+    DTMF_DIGITS,
+    ConnectTo,
+    EndCall,
+    Hold,
+    PressKeys,
+    Refused,
+    asks_to_hold,
+    parse_tool_use,
+    tool_specs,
+)
 
 TARGET = {"name": "sales", "number": "+13125550100", "description": "Orders and prices"}
 ALL = ["hold", "hang_up", "transfer", "send_dtmf"]
@@ -77,3 +87,37 @@ def test_without_targets_there_is_no_transfer() -> None:
 def test_which_keys_can_be_sent(digits: str, is_valid: bool) -> None:
     """What the carrier takes, at most 32."""
     assert bool(DTMF_DIGITS.match(digits)) is is_valid
+
+
+def test_what_a_call_for_a_tool_means() -> None:
+    """Names and targets in any case the model likes; numbers never."""
+    agent = AgentConfig(name="Test", tools=ALL, transfer_targets=[TARGET])
+
+    assert parse_tool_use(agent, "hold", {}) == Hold()
+    assert parse_tool_use(agent, "hang_up", {"surprise": 1}) == EndCall()
+    assert parse_tool_use(agent, "transfer", {"target": " Sales "}) == ConnectTo(agent.transfer_targets[0])
+    assert parse_tool_use(agent, "send_dtmf", {"digits": "12#"}) == PressKeys("12#")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("order_pizza", {}),
+        ("transfer", {}),
+        ("transfer", {"target": "+13125550199"}),
+        ("transfer", {"target": ["sales"]}),
+        ("send_dtmf", {}),
+        ("send_dtmf", {"digits": "1" * 33}),
+        ("send_dtmf", {"digits": None}),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(name: str, arguments: dict[str, object]) -> None:
+    """The model may name anything and give anything."""
+    use = parse_tool_use(AgentConfig(name="Test", tools=ALL, transfer_targets=[TARGET]), name, arguments)
+
+    assert isinstance(use, Refused) and use.reason
+
+
+def test_a_tool_that_the_agent_does_not_have_is_refused() -> None:
+    """Its model cannot know it, but may guess it."""
+    assert isinstance(parse_tool_use(AgentConfig(name="Test", tools=["hold"]), "hang_up", {}), Refused)

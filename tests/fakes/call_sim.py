@@ -43,6 +43,8 @@ from backend.call.events import (
     AnswerFinished,
     CallBridged,
     CallHungUp,
+    CarrierCommandFailed,
+    CarrierSpeechEnded,
     DtmfReceived,
     Event,
     HangUpAccepted,
@@ -124,6 +126,10 @@ class Carrier:
     refuses_playbacks: int = 0
     speaks: bool = True
     """Whether the carrier's own voice works."""
+    s_per_character: float = 0.08
+    """How slowly its own voice speaks."""
+    refuses_transcriptions: int = 0
+    """Until one is granted, the caller's words do not reach the conversation."""
     hang_ups: Literal["confirmed", "report_lost", "ignored", "refused"] = "confirmed"
     transfers: Literal["bridged", "failed", "silent"] = "bridged"
     transfer_takes_s: float = 4.0
@@ -196,6 +202,7 @@ class CallSim:
         self.reports: list[Event] = []
         """Every end that was reported so far, for stories in which the carrier repeats itself."""
         self.is_leg_over = False
+        self.is_transcribing = False
         self._ended_at: float | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -381,7 +388,10 @@ class CallSim:
             case FinishCall():
                 self.finish = command
             case StartTranscription():
-                pass
+                if self._spent("refuses_transcriptions"):
+                    self.post(CarrierCommandFailed("start_transcription", "simulated"), after=0.05)
+                else:
+                    self.is_transcribing = True
             case _:
                 raise AssertionError(f"nobody carries out {command}")
 
@@ -393,7 +403,11 @@ class CallSim:
         self._later(begins + duration_s + 0.1, lambda: self._handle(SpeechEnded(at + duration_s)))
 
     def _words(self, begins: float, text: str, is_final: bool) -> None:
-        self._later(begins, lambda: self._handle(TranscriptReceived(text, is_final)))
+        def recognised() -> None:
+            if self.is_transcribing:
+                self._handle(TranscriptReceived(text, is_final))
+
+        self._later(begins, recognised)
 
     def _press(self, digit: str) -> None:
         self._handle(DtmfReceived(digit))
@@ -520,12 +534,17 @@ class CallSim:
             if self._spent("loses_ends"):
                 return
             delay_s = self.carrier.report_s + (self.carrier.delay_s if self._spent("delays_ends") else 0.0)
-            for _ in range(2 if self._spent("doubles_ends") else 1):
+            # A repeated report that names no text is told apart by its webhook's id before it gets here.
+            is_doubled = not play.heard.by_carrier and self._spent("doubles_ends")
+            for _ in range(2 if is_doubled else 1):
                 self._later(delay_s, lambda: self._report_end(play))
 
         self._later(play.ends_at - self.clock.now, ended)
 
     def _report_end(self, play: _Play, status: Literal["completed", "cancelled"] = "completed") -> None:
+        if play.heard.by_carrier:
+            self._handle(CarrierSpeechEnded())
+            return
         report = PlaybackEnded(play.playback_id, play.generation, status)
         self.reports.append(report)
         if self.webhooks_reach == "owner" or self.delivery == "stream":
@@ -576,9 +595,8 @@ class CallSim:
 
     def _speak_by_carrier(self, command: SpeakByCarrier) -> None:
         if self.carrier.speaks:
-            # It reports nothing, so its length is what the conversation supposes it to be.
-            play = self._put_on_line(command, 1.0 + 0.08 * len(command.text), 0.0)
-            self._later(play.ends_at - self.clock.now, lambda: setattr(play, "is_over", True))
+            # The conversation is not told its length, only that one of its texts ended.
+            self._report_play(self._put_on_line(command, 1.0 + self.carrier.s_per_character * len(command.text), 0.0))
         else:
             self.referee.audio_over_at = max(self.referee.audio_over_at, self.clock.now)
             self.post(SynthesisFailed(command.playback_id, command.generation, "carrier_voice"), after=0.2)

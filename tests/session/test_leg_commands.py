@@ -65,6 +65,16 @@ def test_no_two_commands_of_a_call_share_an_id(rig: Rig, legs: LegCommands) -> N
     assert len({asked.command_id for asked in rig.carrier.asked}) == len(COMMANDS) + 2
 
 
+def test_each_attempt_to_listen_is_a_command_of_its_own(rig: Rig, legs: LegCommands) -> None:
+    """The carrier would take a second one of the same id for done, and go on not listening."""
+    legs.start_transcription("en")
+    legs.start_transcription("en", attempt=1)
+    legs.start_transcription("en", attempt=2)
+    first, again, second = (asked.command_id for asked in rig.carrier.of("start_transcription"))
+
+    assert first == again != second
+
+
 def test_the_stream_is_asked_for_with_a_token_that_opens_it_once(rig: Rig, legs: LegCommands) -> None:
     """A second attempt makes the first token void."""
     legs.start_stream(1)

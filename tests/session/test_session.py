@@ -265,6 +265,18 @@ def test_a_refused_command_does_not_end_the_call(rig: Rig, agent: AgentConfig) -
     stored(rig)
 
 
+def test_a_recogniser_that_was_refused_is_asked_again_under_a_new_id(rig: Rig, agent: AgentConfig) -> None:
+    """A second later, and then it listens."""
+    rig.carrier.will("start_transcription", Rejected("no", code="90000"))
+    session = rig.open(agent)
+    rig.advance(2.5)
+    first, second = rig.carrier.of("start_transcription")
+
+    assert first.command_id != second.command_id
+    session.post(HUNG_UP)
+    stored(rig)
+
+
 def test_when_no_voice_works_the_carriers_own_voice_speaks(rig: Rig, agent: AgentConfig) -> None:
     """Not silence."""
     rig.tts.default = Voice(error=EngineBusy("full", engine="fake"))

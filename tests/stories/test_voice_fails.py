@@ -89,3 +89,29 @@ def test_a_playback_that_the_carrier_refuses_is_said_by_its_voice(begin: Begin) 
     sim.run_until(8.0)
 
     assert [heard.by_carrier for heard in sim.heard] == [sim.delivery == "playback"]
+
+
+@pytest.mark.parametrize("s_per_character", [0.03, 0.08, 0.1])
+def test_the_silence_after_the_carriers_voice_counts_from_its_real_end(begin: Begin, s_per_character: float) -> None:
+    """Its length is only estimated; its end is reported, sooner or a little later than the estimate."""
+    sim = begin(greeting="Hello, this is the town library, how can I help you?", sim={"starts": False})
+    sim.voice.fails = 1
+    sim.carrier.s_per_character = s_per_character
+    sim.post(MediaStarted())
+
+    check_in = sim.run_until_said(2)
+
+    assert sim.agent_said(1).by_carrier
+    assert check_in.starts_at - sim.agent_said(1).ends_at == pytest.approx(7.0, abs=0.4)
+
+
+def test_a_lost_end_of_the_carriers_voice_is_bounded_by_the_estimate(begin: Begin) -> None:
+    """The check-in comes all the same, no earlier than after the estimate."""
+    sim = begin(greeting="Hello, this is the town library, how can I help you?", sim={"starts": False})
+    sim.voice.fails = 1
+    sim.carrier.loses_ends = 1
+    sim.post(MediaStarted())
+
+    check_in = sim.run_until_said(2)
+
+    assert check_in.starts_at - sim.agent_said(1).ends_at == pytest.approx(7.0, abs=0.4)

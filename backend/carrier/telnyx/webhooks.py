@@ -21,6 +21,7 @@ from backend.call.events import (
     CallBridged,
     CallHungUp,
     CallInitiated,
+    CarrierSpeechEnded,
     DtmfReceived,
     Event,
     MachineDetected,
@@ -272,6 +273,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], Event | None]] = {
     wire.STREAMING_FAILED: _streaming_failed,
     wire.PLAYBACK_STARTED: _playback_started,
     wire.PLAYBACK_ENDED: _playback_ended,
+    wire.SPEAK_ENDED: lambda payload: CarrierSpeechEnded(),  # whatever its status: it is not audible any more
     wire.DTMF_RECEIVED: _dtmf,
     wire.TRANSCRIPTION: _transcription,
     wire.MACHINE_DETECTION_ENDED: _machine_detected,
@@ -279,4 +281,4 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], Event | None]] = {
     wire.MACHINE_GREETING_ENDED: lambda payload: MachineGreetingEnded(),
     wire.MACHINE_PREMIUM_GREETING_ENDED: lambda payload: MachineGreetingEnded(),
 }
-"""What is not here is answered 200 and counted. `call.speak.ended` is not: it does not say which text ended."""
+"""What is not here is answered 200 and counted."""

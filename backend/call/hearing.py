@@ -1,0 +1,142 @@
+"""The caller's side: what their sounds, words and keys mean, given what the agent is doing.
+
+Decides: which words are the caller's turn, which only correct what was taken already, which are mere “mm-hm” under the
+agent's voice. The rules of time stand in `endpointing.py` (when a turn has ended), `barge_in.py` (when a sound
+interrupts) and `dead_air.py` (silence), which it feeds. Does not decide what follows: `conversation.py`, which runs it,
+stops the agent and asks the model.
+
+| words                                                  | mean                                                     |
+|--------------------------------------------------------|----------------------------------------------------------|
+| within `LATE_FINAL_S` of a turn taken by interim text  | its final form: the record is corrected, nobody answers  |
+| ignorable, while the agent is audible                  | that somebody listens; no turn by themselves             |
+| “hold on”                                              | the longer silence, from the turn's end                  |
+| all others, and keys                                   | the caller is active                                     |
+"""
+
+from backend.call.agent_config import AgentConfig
+from backend.call.barge_in import BargeIn, is_ignorable
+from backend.call.commands import SpeechKind
+from backend.call.dead_air import DeadAir
+from backend.call.endpointing import Endpointing
+from backend.call.events import DtmfReceived, SpeechEnded, SpeechStarted, TranscriptReceived
+from backend.call.history import Entry, History
+from backend.call.playback import Ledger
+from backend.call.tools import asks_to_hold
+
+LATE_FINAL_S = 5.0
+"""How long after an interim text was taken as the turn its final form is a correction, not a new turn."""
+
+CallerEvent = SpeechStarted | SpeechEnded | TranscriptReceived | DtmfReceived
+
+
+class Hearing:
+    """One call's ear. `ledger` is only read."""
+
+    def __init__(
+        self,
+        agent: AgentConfig,
+        may_barge_in: bool,
+        endpointing: Endpointing,
+        dead_air: DeadAir,
+        ledger: Ledger,
+        history: History,
+    ) -> None:
+        self._agent = agent
+        self._ignored_words = agent.settings.turn_taking.ignored_words
+        self._barge_in = BargeIn(agent.settings.turn_taking, may_barge_in)
+        self._endpointing = endpointing
+        self._dead_air = dead_air
+        self._ledger = ledger
+        self._history = history
+        self._unconfirmed: Entry | None = None
+        """The last turn, while it rests on interim text."""
+        self._words_while_speaking = False
+
+    # --- facts ---
+
+    def take(self, event: CallerEvent, now: float) -> bool:
+        """True if the caller is active: real words, or keys."""
+        match event:
+            case SpeechStarted():
+                self._unconfirmed = None
+                self._dead_air.noise_started(event.at)
+                self._endpointing.speech_started()
+                self._barge_in.speech_started(event.at)
+            case SpeechEnded():
+                self._dead_air.noise_ended(event.at)
+                self._endpointing.speech_ended(event.at)
+                self._barge_in.speech_ended()
+            case DtmfReceived():
+                self._endpointing.key_pressed(event.digit, now)
+                return True
+            case TranscriptReceived() if text := event.text.strip():
+                return self._take_words(text, event.is_final, now)
+        return False
+
+    def _take_words(self, text: str, is_final: bool, now: float) -> bool:
+        if self._unconfirmed is not None and now - self._unconfirmed.at <= LATE_FINAL_S:
+            if is_final:
+                self._unconfirmed.text = text
+                self._unconfirmed = None
+                self._note_hold(text)
+            return False
+        self._barge_in.words_heard(text)
+        self._endpointing.words_heard(text, is_final, now)
+        if not self._ledger.audible():
+            return True
+        self._words_while_speaking = True
+        return not is_ignorable(text, self._ignored_words)
+
+    def _note_hold(self, text: str) -> None:
+        if asks_to_hold(text, self._agent.language):
+            self._dead_air.hold_asked()
+
+    def forget(self) -> None:
+        """What was gathered is nobody's turn any more."""
+        self._endpointing.forget()
+
+    # --- answers ---
+
+    @property
+    def has_words(self) -> bool:
+        """Something was gathered that is not taken as a turn yet."""
+        return self._endpointing.has_words
+
+    @property
+    def voice_ended_at(self) -> float | None:
+        return self._endpointing.last_speech_ended_at
+
+    def deadline(self, may_take_turn: bool, may_interrupt: bool) -> float | None:
+        candidates = (
+            self._endpointing.deadline() if may_take_turn else None,
+            self._barge_in.deadline(self._audible_kinds()) if may_interrupt else None,
+        )
+        return min((at for at in candidates if at is not None), default=None)
+
+    def interrupts(self, now: float, may_interrupt: bool) -> bool:
+        """The caller's voice stops what the agent is saying."""
+        kinds = self._audible_kinds()
+        if not kinds:
+            self._barge_in.forget()
+        elif may_interrupt and self._barge_in.interrupts(now, kinds):
+            self._words_while_speaking = False
+            return True
+        return False
+
+    def take_turn(self, now: float) -> bool:
+        """The caller's turn has ended: it stands in the history now. Ask only when the agent could answer."""
+        if self._words_while_speaking:
+            self._words_while_speaking = False
+            if is_ignorable(self._endpointing.text, self._ignored_words):
+                self._endpointing.forget()
+        text = self._endpointing.take(now)
+        if text is None:
+            return False
+        self._history.caller_said(text, now)
+        if self._endpointing.took_interim:
+            self._unconfirmed = self._history.entries[-1]
+        self._note_hold(text)
+        return True
+
+    def _audible_kinds(self) -> set[SpeechKind]:
+        return {piece.kind for piece in self._ledger.audible()}
