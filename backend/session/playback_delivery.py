@@ -52,6 +52,10 @@ class PlaybackDelivery:
         self.sent_s = len(pcm) / 2 / SAMPLE_RATE
         self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
 
+    def broke_off(self, command: Speak) -> bool:
+        """The carrier was asked to play nothing: a piece is made whole first."""
+        return False
+
     def stop(self, generation: int) -> None:
         self._generation = max(self._generation, generation)
         gevent.spawn(self._stop_at_carrier, generation)

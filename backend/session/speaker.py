@@ -50,6 +50,11 @@ class Delivery(Protocol):
     @property
     def sent_s(self) -> float: ...
 
+    def broke_off(self, command: Speak) -> bool:
+        """Nothing more of it will come. True if the carrier will report the end of what was handed over; until then
+        the piece counts as outstanding."""
+        ...
+
     def stop(self, generation: int) -> None:
         """Silence everything of generations below `generation`. Does not block."""
         ...
@@ -164,7 +169,8 @@ class Speaker:
             finally:
                 self._current = None
         if error is not None and not self._is_void(command):
-            self._end_in_store(command.playback_id, command.generation, command.number)
+            if not self._delivery.broke_off(command):
+                self._end_in_store(command.playback_id, command.generation, command.number)
             self._post(
                 SynthesisFailed(
                     command.playback_id, command.generation, type(error).__name__, sent_s=self._delivery.sent_s

@@ -1,7 +1,12 @@
 """Delivery `stream`: frames on the media stream, paced, a mark behind each piece that tells when it was heard.
 
 The carrier queues what it gets and plays it in real time; at most `AHEAD_S` is sent ahead. Between two pieces that
-follow each other without a pause there is a short breath, because the voice's own silence was trimmed.
+follow each other without a pause there is a short breath, because the voice's own silence was trimmed. The breath is part
+of the piece that it precedes: it is queued right behind the audio before it, so a piece that begins when the one before
+it ends is over exactly its own length plus the breath later, and that is what is reported.
+
+A voice that dies in mid-piece leaves what was sent so far at the carrier, up to `AHEAD_S` of it: the mark stands behind
+that, and its return says when the caller has heard it.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,6 +60,11 @@ class StreamDelivery:
         self._stream.send_mark(command.playback_id)
         self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
 
+    def broke_off(self, command: Speak) -> bool:
+        if self.sent_s > 0:
+            self._stream.send_mark(command.playback_id)
+        return self.sent_s > 0
+
     def stop(self, generation: int) -> None:
         self._generation = max(self._generation, generation)
         self._pacer.cleared()
@@ -65,6 +75,7 @@ class StreamDelivery:
         if self._pacer.playing_until(now) > now:
             self._stream.send_audio(self._breath)
             self._pacer.sent(BREATH_S, now)
+            self.sent_s = BREATH_S
         self._post(SynthesisStarted(command.playback_id, command.generation))
 
     def _send(self, frame: AudioFrame) -> None:

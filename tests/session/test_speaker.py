@@ -128,6 +128,34 @@ def test_a_voice_that_fails_in_the_middle_is_not_begun_anew(rig: Rig, talk: Talk
     assert failed.sent_s == pytest.approx(0.1) and len(rig.tts.requests) == 1
 
 
+def test_what_was_sent_of_a_broken_piece_counts_until_its_mark_returns(rig: Rig, talk: Talk) -> None:
+    """Up to a second of it still lies at the carrier: the flag must not say before that it was heard (B2)."""
+    rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, error=EngineFailed("x", engine="fake"), error_after=2)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisFailed))
+    settle()
+
+    assert talk.stream.kinds() == ["audio", "audio", "mark"] and talk.stream.marks() == ["1-1"]
+    assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-1"]
+    assert rig.stores.flags.take_agent_done_speaking(CALL) is None
+
+    talk.speaker.mark_returned("1-1")
+    settle()
+    assert rig.stores.playbacks.outstanding(CALL) == []
+    assert rig.stores.flags.take_agent_done_speaking(CALL) == (1, 1)
+
+
+def test_a_piece_that_breaks_off_and_is_void_by_then_leaves_no_mark(rig: Rig, talk: Talk) -> None:
+    """The barge-in has cleared the carrier: there is nothing for a mark to stand behind."""
+    rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, hangs_after=1)
+    talk.speaker.say(piece(1))
+    wait_until(lambda: talk.of(SynthesisStarted))
+    talk.speaker.stop(2)
+    settle()
+
+    assert talk.stream.marks() == [] and talk.of(SynthesisFailed) == []
+
+
 def test_each_piece_is_registered_before_the_carrier_hears_of_it(rig: Rig, talk: Talk) -> None:
     """Else an end that comes at once would find nothing to end (A2)."""
     outstanding_at_first_audio: list[list[str]] = []

@@ -64,6 +64,29 @@ def test_a_breath_is_taken_between_pieces_without_a_pause_only() -> None:
     assert sent == ["0.100", f"{BREATH_S:.3f}", "0.100", "0.100"]
 
 
+def test_the_breath_counts_as_part_of_the_piece_behind_it() -> None:
+    """The carrier plays it right behind the audio before: what is reported is what keeps the line busy."""
+    way = Way()
+    for number in (1, 2, 3):
+        way.delivery.deliver(piece(number), frames(0.1))
+    reported = [event.duration_s for event in way.posted if isinstance(event, SynthesisFinished)]
+
+    assert reported == [pytest.approx(0.1), pytest.approx(0.1 + BREATH_S), pytest.approx(0.1 + BREATH_S)]
+    assert sum(reported) == pytest.approx(way.stream.seconds_sent)
+
+
+def test_a_mark_stands_behind_what_was_sent_of_a_broken_piece() -> None:
+    """If anything was: a mark behind nothing would say that something was heard."""
+    way = Way()
+    with pytest.raises(EngineFailed):
+        way.delivery.deliver(piece(), frames(0.1, final=False))
+    assert way.delivery.broke_off(piece()) and way.stream.sent == [("audio", "0.100"), ("mark", "1-1")]
+
+    with pytest.raises(EngineFailed):
+        way.delivery.deliver(piece(2), iter(()))
+    assert not way.delivery.broke_off(piece(2)) and way.stream.marks() == ["1-1"]
+
+
 def test_at_most_a_second_lies_at_the_carrier() -> None:
     """A barge-in throws little away: the third half second waits until there is room."""
     clock = SystemClock()
