@@ -208,16 +208,17 @@ class Stack:
     def programs(self) -> dict[str, dict[str, Any]]:
         """Supervisord's view: name -> statename, pid, description … Empty while it does not answer."""
         try:
-            infos: Any = self._rpc().supervisor.getAllProcessInfo()
+            with self._rpc() as rpc:
+                infos: Any = rpc.supervisor.getAllProcessInfo()
         except (OSError, Fault):
             return {}
         return {str(info["name"]): info for info in infos}
 
     def restart(self, program: str) -> None:
         """As `supervisorctl restart` does it."""
-        rpc = self._rpc()
-        rpc.supervisor.stopProcess(program)
-        rpc.supervisor.startProcess(program)
+        with self._rpc() as rpc:
+            rpc.supervisor.stopProcess(program)
+            rpc.supervisor.startProcess(program)
 
     def pids(self) -> list[int]:
         """All processes of this stack."""

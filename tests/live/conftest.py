@@ -15,9 +15,6 @@ from backend.rehearsal.scenario import Scenario
 from tests.fakes.live_stack import LiveStack
 
 HERE = Path(__file__).parent
-LEAK = "ignore:.*socket.socket fd=.*family=1,:pytest.PytestUnraisableExceptionWarning"
-"""A Unix socket: `Stack.programs` leaves its connection to supervisord to the garbage collector
-(backend/rehearsal/stack.py). Not the product's; to be taken out here once it closes it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
-            item.add_marker(pytest.mark.filterwarnings(LEAK))
 
 
 @pytest.fixture(scope="session")
