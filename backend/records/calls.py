@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -156,6 +156,20 @@ class Calls:
 
         return self._database.write(write)
 
+    def agent_chosen(self, call_control_id: str, agent_id: str, version: int) -> None:
+        """An incoming leg begins before its agent is known. Changes nothing where the call is not stored (yet), or has
+        an agent already; `finish` sees to those."""
+        reject_unstorable(agent_id, "agent_id")
+
+        def write(session: Session) -> None:
+            session.execute(
+                update(CallRow)
+                .where(CallRow.call_control_id == call_control_id, CallRow.agent_id == "")
+                .values(agent_id=agent_id, agent_version=version)
+            )
+
+        self._database.write(write)
+
     def finish(self, start: CallStart, finish: CallFinish) -> bool:
         """Store the end of a leg, with its start in case that was lost. False when it had been finished before."""
         reject_unstorable(
@@ -173,6 +187,8 @@ class Calls:
         }
         reject_unstorable(ending, "finish")
         values = {**_start_values(start), **ending}
+        if start.agent_id:
+            ending |= {"agent_id": start.agent_id, "agent_version": start.agent_version}
         call_id = start.call_control_id
 
         def write(session: Session) -> bool:

@@ -92,6 +92,7 @@ class CallSetup:
             return
         self._services.stores.legs.put_agent(call_control_id, agent.id, agent.version)
         commands.answer({"agent_id": agent.id, "agent_version": agent.version})
+        self._services.calls.agent_chosen(call_control_id, agent.id, agent.version)
 
     def _start_stream(self, call_control_id: str, attempt: int) -> None:
         LegCommands(self._services, call_control_id).start_stream(attempt)

@@ -177,3 +177,22 @@ def test_a_caller_id_of_any_length_is_kept_cut(calls: Calls) -> None:
     calls.start(replace(START, from_number="sip:" + "x" * 500))
 
     assert len(calls.get("v3:abc").summary.from_number) == 64
+
+
+def test_the_agent_of_an_incoming_call_is_known_as_soon_as_it_is_chosen(calls: Calls) -> None:
+    """The leg begins before the called number has picked its agent; a chosen one is never replaced."""
+    calls.start(replace(START, agent_id="", agent_version=0))
+    calls.agent_chosen("v3:abc", "a", 3)
+    calls.agent_chosen("v3:abc", "b", 1)
+    calls.agent_chosen("v3:never-heard-of", "a", 3)
+
+    assert (calls.get("v3:abc").summary.agent_id, calls.get("v3:abc").summary.agent_version) == ("a", 3)
+    assert [call.call_control_id for call in calls.list(CallFilter(agent_id="a")).calls] == ["v3:abc"]
+
+
+def test_a_finish_knows_the_agent_that_the_start_did_not(calls: Calls) -> None:
+    """Whatever was lost in between."""
+    calls.start(replace(START, agent_id="", agent_version=0))
+    calls.finish(START, FINISH)
+
+    assert (calls.get("v3:abc").summary.agent_id, calls.get("v3:abc").summary.agent_version) == ("a", 3)
