@@ -1,7 +1,8 @@
 """The agent's answer under way: asking the model, asking it again, and when the answer is complete.
 
-Decides: whether the model is asked again (after tools, after a failure, elsewhere) and when nobody can answer any more.
-Does not decide when it is the agent's turn, what its sentences sound like, or what a tool does. `conversation.py` runs it.
+Decides: whether and when the model is asked again (after tools, after a failure, elsewhere). Does not decide when it is the
+agent's turn, what its sentences sound like, what a tool does, or how long the caller is left waiting (`no_progress.py`
+says the filler, asks elsewhere, and gives up). `conversation.py` runs it.
 
 | the model                             | so far in this answer                       | then                               |
 |---------------------------------------|---------------------------------------------|------------------------------------|
@@ -10,8 +11,7 @@ Does not decide when it is the agent's turn, what its sentences sound like, or w
 | finished, said nothing, used no tool  | –                                           | as if it had failed                |
 | finished otherwise                    | –                                           | the answer is over                 |
 | failed                                | sentences, or the call is closing           | the answer is over                 |
-| failed                                | fewer than `MAX_ANSWER_FAILURES`            | ask again, with the fallback model |
-| failed                                | `MAX_ANSWER_FAILURES`                       | `is_hopeless`                      |
+| failed                                | no sentence yet                             | ask again after a pause, elsewhere |
 
 Once the answer has led to a transfer or to the end of the call the model is not asked again.
 Instants are the owner's monotonic seconds.
@@ -25,7 +25,8 @@ from backend.call.events import AnswerFailed, AnswerFinished, SentenceWritten, T
 from backend.call.history import History
 
 MAX_TOOL_ROUNDS = 4
-MAX_ANSWER_FAILURES = 3
+ASK_AGAIN_AFTER_S = (0.0, 1.0, 2.0, 4.0)
+"""Pauses before the model is asked again, the last one repeats: a provider's hiccup of seconds must not cost the call."""
 
 AnswerReport = SentenceWritten | ToolCalled | AnswerFinished | AnswerFailed
 
@@ -46,6 +47,8 @@ class Answer:
     """Tools whose result the model must learn of, even if it has said something already."""
     tool_rounds: int = 0
     failures: int = 0
+    ask_again_at: float | None = None
+    """When the model is asked again after a failure; None while it is being asked."""
     first_sentence_at: float | None = None
     first_audio_at: float | None = None
 
@@ -86,11 +89,6 @@ class Answering:
         """The answer under way has sentences already."""
         return self.answer is not None and self.answer.sentences > 0
 
-    @property
-    def is_hopeless(self) -> bool:
-        """No model could say anything: somebody must tell the caller."""
-        return self.answer is not None and self.answer.failures >= MAX_ANSWER_FAILURES
-
     def is_current(self, turn_id: str) -> bool:
         """False: it belongs to a request that was given up."""
         return self.answer is not None and self.answer.turn_id == turn_id
@@ -105,6 +103,14 @@ class Answering:
         """The same question to the fallback model; what the first one still says is stale from here on."""
         return self._ask_again(use_fallback_model=True)
 
+    def deadline(self) -> float | None:
+        """When the model is asked again after a failure."""
+        return self.answer.ask_again_at if self.answer is not None else None
+
+    def due(self, now: float) -> list[Command]:
+        due_at = self.deadline()
+        return [] if due_at is None or now < due_at else self._ask_again(use_fallback_model=True)
+
     def drop(self, now: float) -> list[Command]:
         """Nobody wants it any more."""
         if self.answer is None:
@@ -116,7 +122,7 @@ class Answering:
     # --- what the model did ---
 
     def take(self, event: AnswerReport, now: float, is_closing: bool, is_transfer_wanted: bool) -> list[Command]:
-        """A report of the current request. Look at `is_hopeless` afterwards."""
+        """A report of the current request."""
         answer = self.answer
         if answer is None:
             return []
@@ -151,9 +157,10 @@ class Answering:
         answer.failures += 1
         if answer.sentences or is_closing:
             self._is_over(now)
-        elif not self.is_hopeless:
-            return self._ask_again(use_fallback_model=True)
-        return []
+            return []
+        pause_s = ASK_AGAIN_AFTER_S[min(answer.failures, len(ASK_AGAIN_AFTER_S)) - 1]
+        answer.ask_again_at = now + pause_s
+        return self.due(now)
 
     def became_audible(self, now: float) -> list[Command]:
         """The first audio of an answer is on its way. Reports the turn's latencies, once."""
@@ -167,7 +174,7 @@ class Answering:
         answer = self.answer
         if answer is None:
             return []
-        given_up, answer.turn_id = answer.turn_id, self._next_turn_id()
+        given_up, answer.turn_id, answer.ask_again_at = answer.turn_id, self._next_turn_id(), None
         answer.tool_calls = answer.refused_tool_calls = 0
         messages = self._history.messages(self._agent)
         return [StopThinking(given_up), Think(answer.turn_id, messages, use_fallback_model)]

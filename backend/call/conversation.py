@@ -110,6 +110,7 @@ class Conversation:
             self.ledger.deadline(),
             self.dead_air.deadline(),
             self._no_progress.deadline(),
+            self._answering.deadline(),
             self._hearing.deadline(
                 self._is_with_caller() and self._is_line_free(), may_interrupt=not self._ending.is_closing
             ),
@@ -207,8 +208,6 @@ class Conversation:
         elif isinstance(event, ToolCalled):
             self._use_tool(event, now)
         self._ask(*self._answering.take(event, now, self._ending.is_closing, self._transfer.is_wanted))
-        if self._answering.is_hopeless:
-            self._give_up(now)
 
     def _take_machine(self, now: float) -> None:
         policy = self._machine.detected(now)
@@ -228,6 +227,7 @@ class Conversation:
         self._consider_barge_in(now)
         self._consider_listening(now)
         self._consider_callers_turn(now)
+        self._ask(*self._answering.due(now))
         self._consider_our_silence(now)
         self._consider_callers_silence(now)
         self._consider_transfer(now)

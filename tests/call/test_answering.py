@@ -3,7 +3,7 @@
 import pytest
 
 from backend.call.agent_config import AgentConfig
-from backend.call.answering import MAX_ANSWER_FAILURES, MAX_TOOL_ROUNDS, Answer, Answering
+from backend.call.answering import ASK_AGAIN_AFTER_S, MAX_TOOL_ROUNDS, Answer, Answering
 from backend.call.commands import ReportTurn, StopThinking, Think
 from backend.call.events import AnswerFailed, AnswerFinished, SentenceWritten, ToolCalled
 from backend.call.history import History
@@ -31,12 +31,17 @@ class Model:
         self.answering.begin(9.5, 10.0)
 
     def take(
-        self, event: type, *fields: object, is_closing: bool = False, is_transfer_wanted: bool = False
+        self,
+        event: type,
+        *fields: object,
+        is_closing: bool = False,
+        is_transfer_wanted: bool = False,
+        now: float = 11.0,
     ) -> list[str]:
         """The names of the commands that follow."""
         assert self.answering.answer is not None
         report = event(self.answering.answer.turn_id, *fields)
-        commands = self.answering.take(report, 11.0, is_closing, is_transfer_wanted)
+        commands = self.answering.take(report, now, is_closing, is_transfer_wanted)
         return [type(command).__name__ for command in commands]
 
 
@@ -68,14 +73,22 @@ def test_after_tools_the_model_goes_on_a_bounded_number_of_times(is_refused: boo
 
 
 @pytest.mark.parametrize("report", [AnswerFinished, AnswerFailed])
-def test_nothing_said_is_a_failure_and_the_third_is_hopeless(report: type) -> None:
-    """The other model is asked meanwhile."""
+def test_nothing_said_is_a_failure_and_is_tried_again_later_and_later(report: type) -> None:
+    """At once, then after 1, 2, 4, 4 … seconds; when enough is enough is told by no_progress.py."""
     model = Model()
     fields = ["EngineFailed"] if report is AnswerFailed else []
-    found = [model.take(report, *fields) for _ in range(MAX_ANSWER_FAILURES)]
+    pauses, now = [], 11.0
+    for _ in range(6):
+        found = model.take(report, *fields, now=now)
+        due_at = model.answering.deadline()
+        pauses.append(0.0 if due_at is None else due_at - now)
+        if due_at is not None:
+            assert model.answering.due(due_at - 0.01) == []
+            found = [type(command).__name__ for command in model.answering.due(due_at)]
+            now = due_at
+        assert found == ["StopThinking", "Think"] and model.answering.deadline() is None
 
-    assert found == [["StopThinking", "Think"]] * (MAX_ANSWER_FAILURES - 1) + [[]]
-    assert model.answering.is_hopeless
+    assert pauses == [*ASK_AGAIN_AFTER_S, ASK_AGAIN_AFTER_S[-1], ASK_AGAIN_AFTER_S[-1]]
 
 
 @pytest.mark.parametrize("settled", ["is_closing", "is_transfer_wanted"])
@@ -94,7 +107,7 @@ def test_a_failure_after_words_ends_the_answer() -> None:
     model.take(SentenceWritten, "Hello.")
 
     assert model.take(AnswerFailed, "EngineFailed") == []
-    assert not model.answering.is_under_way and not model.answering.is_hopeless
+    assert not model.answering.is_under_way and model.answering.deadline() is None
 
 
 def test_each_request_has_an_id_of_its_own_and_older_ones_are_stale() -> None:

@@ -102,14 +102,25 @@ def test_a_failure_or_an_empty_answer_is_tried_again_at_once(begin: Begin, reply
     assert sim.said("answer")[0].starts_at < turn_at + 1.6
 
 
-def test_three_failures_are_enough(begin: Begin) -> None:
-    """Apology and hang-up, without waiting for twenty seconds."""
+def test_a_hiccup_of_some_seconds_costs_no_call(begin: Begin) -> None:
+    """Three failures at once, as when a server restarts: a filler, then the fourth request is answered."""
     sim, turn_at = ask(begin, *[Reply((), then="fails")] * 3)
+
+    sim.run_until_said(3)
+
+    assert [heard.kind for heard in sim.heard] == ["greeting", "filler", "answer"]
+    assert sim.said("answer")[0].starts_at < turn_at + 7.0
+
+
+def test_a_model_that_never_works_ends_in_an_apology_after_twenty_seconds(begin: Begin) -> None:
+    """With a filler on the way; it is asked again and again meanwhile, but not in a rush."""
+    sim, turn_at = ask(begin, *[Reply((), then="fails")] * 30)
 
     sim.run_until_over()
 
-    assert len(sim.thoughts) == 3
-    assert sim.heard[-1].kind == "apology" and sim.heard[-1].starts_at < turn_at + 3.0
+    assert [heard.kind for heard in sim.heard] == ["greeting", "filler", "apology"]
+    assert sim.heard[-1].starts_at == pytest.approx(turn_at + 20.0, abs=0.4)
+    assert 5 <= len(sim.thoughts) <= 9
 
 
 def test_a_failure_in_mid_answer_keeps_what_was_said(begin: Begin) -> None:
