@@ -61,6 +61,7 @@ class Adapter(Protocol):
 
 ENGINES = {
     "espeak-ng": "backend.workers.tts.espeak:Espeak",
+    "pocket-tts": "backend.workers.tts.pocket.adapter:Pocket",
 }
 """Engine name → module:class. By name, so that an engine's libraries are only imported where it is used."""
 

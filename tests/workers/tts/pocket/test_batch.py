@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,7 +172,7 @@ def test_any_order_of_joins_pauses_and_leaves_changes_nothing(data: st.DataObjec
         assert stage.difference(alone) < TOLERANCE
 
 
-_shared: dict = {}
+_shared: dict[str, Any] = {}
 
 
 @pytest.fixture(autouse=True, scope="module")

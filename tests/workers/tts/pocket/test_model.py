@@ -4,6 +4,7 @@ import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def copy(model_directory: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model_directory, tmp_path / "pocket"))
 
 
-def change_config(directory: Path, change: Callable[[dict], object]) -> None:
+def change_config(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
     config = yaml.safe_load((directory / "config.yaml").read_text())
     change(config)
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
@@ -82,7 +83,7 @@ def test_weights_of_another_shape_are_refused(copy: Path) -> None:
 def test_weights_without_voice_cloning_serve_as_well(copy: Path) -> None:
     """A configuration may name only those."""
 
-    def rename(config: dict) -> None:
+    def rename(config: dict[str, Any]) -> None:
         config["weights_path_without_voice_cloning"] = config.pop("weights_path")
 
     change_config(copy, rename)

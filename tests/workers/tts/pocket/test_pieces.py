@@ -42,7 +42,8 @@ def test_a_text_is_cut_at_its_sentences(model: PocketModel, cutter: Cutter, text
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 10_000, "word " * 2_000, "a, " * 3_000, "Sentence number one. " * 400, "🙂 and 🙂" * 50, "日本語。" * 99]
+    "text",
+    ["x" * 10_000, "word " * 2_000, "a, " * 3_000, "Sentence number one. " * 400, "🙂 and 🙂" * 50, "日本語。" * 99],
 )
 def test_no_piece_is_longer_than_the_model_can_say(model: PocketModel, cutter: Cutter, text: str) -> None:
     """Whatever it is made of; and no word is lost."""
