@@ -155,6 +155,13 @@ class Settings(BaseSettings):
     stt_url: str = Field("", description="WebSocket of the STT sidecar. Empty: the carrier's transcription.")
     stt_token: SecretStr = Field(SecretStr(""), description="Shared with the STT sidecar; needed with STT_URL.")
     tts_address: str = Field("", description="host:port of one fixed TTS worker. Empty: workers are found in Redis.")
+    tts_routing: Literal["queue_depth", "round_robin", "latency"] = Field(
+        "queue_depth", description="Which of several able TTS workers speaks: least loaded, in turn, or quickest."
+    )
+    tts_wait_s: int = Field(
+        10, ge=0, le=120, description="How long after its start a web worker waits for the first TTS worker.",
+        json_schema_extra=_extra("s"),
+    )  # fmt: skip
     tts_host: str = Field("127.0.0.1", description="Address a TTS worker listens on.")
     tts_port: int = Field(50051, ge=1, le=65535, description="Port a TTS worker listens on.")
     tts_max_sessions: int = Field(

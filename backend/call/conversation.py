@@ -56,6 +56,7 @@ from backend.call.events import (
     PlaybackEnded,
     PlaybackStarted,
     SentenceWritten,
+    SpeechCutShort,
     SpeechEnded,
     SpeechStarted,
     SynthesisFailed,
@@ -203,6 +204,8 @@ class Conversation:
                 self._endpointing.key_pressed(event.digit, now)
             case SynthesisStarted() | SynthesisFinished() | SynthesisFailed() | PlaybackStarted() | PlaybackEnded():
                 self._take_playback(event, now)
+            case SpeechCutShort():
+                self.ledger.cut_short(event.playback_id, event.said_words)
             case AgentDoneSpeaking():
                 self.ledger.ended_up_to(event.generation, event.up_to, now)
             case SentenceWritten() | ToolCalled() | AnswerFinished() | AnswerFailed():

@@ -7,6 +7,8 @@ Reads its settings from the environment, loads the engines, listens, and writes 
     TTS_PORT          port; 0 lets the system choose (see the line)   50051
     TTS_MAX_SESSIONS  syntheses at once                               32
     TTS_ENGINES       engines to load, by name, preferred first       espeak-ng
+
+REDIS_URL, TTS_ADVERTISE and TTS_NAME make it known to clients that look for a voice: see heartbeat.py.
 """
 
 import asyncio
@@ -23,6 +25,8 @@ import structlog
 from backend.errors import SettingsError
 from backend.workers.tts.adapter import ENGINES, EngineBroken, build_engine
 from backend.workers.tts.engines import Engines
+from backend.workers.tts.heartbeat import Heartbeat, HeartbeatSettings
+from backend.workers.tts.heartbeat import parse_settings as parse_heartbeat_settings
 from backend.workers.tts.proto import voice_pb2_grpc
 from backend.workers.tts.service import VoiceService
 
@@ -85,7 +89,7 @@ def _whole_number(environment: Mapping[str, str], field: str, default: int, leas
     return number
 
 
-async def serve(settings: WorkerSettings) -> bool:
+async def serve(settings: WorkerSettings, heartbeat_settings: HeartbeatSettings | None = None) -> bool:
     """Run until told to stop. False: something would not stop and is left behind."""
     started_at = perf_counter()
     stop = asyncio.Event()
@@ -99,6 +103,8 @@ async def serve(settings: WorkerSettings) -> bool:
     voice_pb2_grpc.add_VoiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
     port = server.add_insecure_port(f"{settings.host}:{settings.port}")
     await server.start()
+    heartbeat = Heartbeat(heartbeat_settings or HeartbeatSettings(), service, engines, settings.host, port)
+    heartbeat.start()
     log.info(
         "tts.ready",
         address=f"{settings.host}:{port}",
@@ -109,7 +115,8 @@ async def serve(settings: WorkerSettings) -> bool:
     )
     await stop.wait()
     log.info("tts.draining")
-    is_idle = await service.drain(DRAIN_S)
+    _, is_idle = await asyncio.gather(heartbeat.drain(), service.drain(DRAIN_S))
+    await heartbeat.leave()
     await server.stop(0.2)
     log.info("tts.stopped", left_behind=not is_idle)
     return is_idle
@@ -126,9 +133,9 @@ def main() -> int:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
     try:
-        settings = parse_settings(os.environ)
+        settings, heartbeat_settings = parse_settings(os.environ), parse_heartbeat_settings(os.environ)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        is_idle = asyncio.run(serve(settings))
+        is_idle = asyncio.run(serve(settings, heartbeat_settings))
     except (SettingsError, EngineBroken, RuntimeError) as error:
         # RuntimeError is what gRPC raises when it cannot listen.
         log.error("tts.not_started", reason=str(error))
