@@ -36,7 +36,8 @@ FADE_IN_S = 0.005
 """A fresh decoder begins with a click; the package fades it in over this, and so do we."""
 SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024)
 """On a GPU a step is filled up to one of these, so that its libraries meet few shapes."""
-_READ_STEP = 64
+_READ_STEP, _TEXT_STEP = 64, 16
+"""Positions read, and tokens of a text, are a multiple of these."""
 _DECODERS = {
     "lsd": lsd_decode,
     "flow_matching": ot_decode,
@@ -77,13 +78,15 @@ class Batch:
     """`join` rows, `step` any of them, `leave`. Slots are numbers below `slots`."""
 
     def __init__(
-        self, model: PocketModel, slots: int, *, most_tokens: int, most_frames: int, temperature: float | None = None
+        self, model: PocketModel, slots: int, *, most_tokens: int, most_frames: int, fills_up: bool | None = None
     ) -> None:
+        """`fills_up`: steps to one of SIZES, texts to a multiple; None: on a GPU."""
         tts, device = model.tts, model.device
         self._lm, self._mimi, self._device = tts.flow_lm, tts.mimi, device
         self._eos_threshold = tts.eos_threshold
-        self._noise_scale = math.sqrt(tts.temp if temperature is None else temperature)
+        self._noise_scale = math.sqrt(tts.temp)
         self._decode = partial(_DECODERS[tts.flow_lm.flow_type], num_steps=tts.sampler_decode_steps)
+        self._fills_up = device.type != "cpu" if fills_up is None else fills_up
         self._frame_positions = int(tts.mimi.encoder_frame_rate / tts.mimi.frame_rate)
         self.frame_samples = tts.mimi.frame_size
         self.slots = slots
@@ -92,6 +95,7 @@ class Batch:
         self._scratch = slots
         """A row that nobody owns; it fills steps up."""
         rows = slots + 1
+        self._most_tokens = most_tokens
         longest = max(voice.prefix.shape[2] for voice in model.voices.values()) + most_tokens + most_frames
         self._lm_layers = list(tts.flow_lm.transformer.layers)
         self._lm_cache = _new_cache(self._lm_layers, rows, -(-longest // _READ_STEP) * _READ_STEP, device)
@@ -176,7 +180,7 @@ class Batch:
 
     def warm_up(self, start: Start) -> None:
         """Meet every shape once while nobody waits: a GPU's libraries choose their kernels at first sight."""
-        sizes = [size for size in SIZES if size < self.slots] if self._device.type != "cpu" else [1]
+        sizes = [size for size in SIZES if size < self.slots] if self._fills_up else [1]
         for size in (*sizes, self.slots):
             slots = self.join([start] * size)
             self.step(slots)
@@ -196,8 +200,8 @@ class Batch:
         row's first frames before they can look at it."""
         rows = self._filled(slots)
         longest = max(map(len, texts))
-        if self._device.type != "cpu":
-            longest = -(-longest // 16) * 16
+        if self._fills_up:
+            longest = min(self._most_tokens, -(-longest // _TEXT_STEP) * _TEXT_STEP)
         tokens = [[*text, *[0] * (longest - len(text))] for text in texts] + [[0] * longest] * (len(rows) - len(texts))
         index = torch.tensor(rows, device=self._device)
         lengths = torch.tensor([self._lengths[row] for row in rows], device=self._device)
@@ -250,8 +254,8 @@ class Batch:
         return _Places(index, span, positions % ring, ring, mask[:, None], self._mimi_turns.at(positions))
 
     def _filled(self, slots: Sequence[int]) -> list[int]:
-        """The rows of a step: on a GPU as many as the next of SIZES."""
-        if self._device.type == "cpu":
+        """The rows of a step; with what nobody owns, where it is to be filled up."""
+        if not self._fills_up:
             return list(slots)
         size = next((size for size in SIZES if size >= len(slots)), len(slots))
         return [*slots, *[self._scratch] * (size - len(slots))]

@@ -207,6 +207,22 @@ def test_rows_said_to_be_neighbours_are_read_in_place_and_others_are_gathered(
     assert stage.difference(alone) < TOLERANCE
 
 
+def test_rows_that_nobody_owns_change_nothing(model: PocketModel, alone: list[Audio]) -> None:
+    """As on a GPU: five rows step as eight, texts are read as if longer; every shape was met before."""
+    stage = Stage(model, 5)
+    stage.batch = Batch(model, 5, most_tokens=50, most_frames=100, fills_up=True)
+    stage.batch.warm_up(start(model, 3))
+    assert stage.batch.free_slots == 5
+    stage.join(0, 1, 2)
+    stage.step(0, 1, 2)
+    stage.join(3, 4)
+    for _ in range(6):
+        stage.step(4, 3, 2, 1, 0)
+        stage.step(1, 0, 3)
+
+    assert stage.difference(alone) < TOLERANCE
+
+
 def test_the_same_seed_is_the_same_sound_and_another_is_another(model: PocketModel) -> None:
     """Bit by bit, alone."""
     begin = start(model, 1)
