@@ -3,5 +3,6 @@ used. A new engine is one row here and one class in a file of its own (`adapter.
 
 ENGINES = {
     "espeak-ng": "backend.workers.tts.espeak:Espeak",
+    "pocket-tts": "backend.workers.tts.pocket.adapter:Pocket",
 }
 """Engine name → module:class."""
