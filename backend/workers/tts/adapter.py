@@ -62,8 +62,16 @@ class Adapter(Protocol):
 ENGINES = {
     "espeak-ng": "backend.workers.tts.espeak:Espeak",
     "pocket-tts": "backend.workers.tts.pocket.adapter:Pocket",
+    "kokoro": "backend.workers.tts.kokoro:Kokoro",
+    "piper": "backend.workers.tts.piper:Piper",
 }
 """Engine name → module:class. By name, so that an engine's libraries are only imported where it is used."""
+
+
+READS_NUMBERS = frozenset({"espeak-ng", "piper"})
+"""Engines that say plain numbers well in each of their hundred languages (Piper has espeak-ng's front end): outside English
+their texts keep them. Every other engine gets numbers as words. English is written out for all: none of them says money,
+telephone numbers or dates as people do. See normalise_text.py."""
 
 
 def build_engine(name: str) -> Adapter:
