@@ -12,7 +12,7 @@ only be a placeholder. An empty value means "not given" everywhere. An unknown n
 mistake must not fall back to a default); the environment holds names of other programs, so there it is not.
 
 `load_settings` reports every wrong field at once. Nothing else in the code reads the environment, except
-prometheus_client (see `backend/metrics.py`) and the neural voices (see `backend/workers/tts/pocket/adapter.py`).
+prometheus_client (see `backend/metrics.py`) and the neural voices (each says which at its head).
 `python -m backend.settings` prints the table for the docs, with `--example` it prints `deploy/env.example`.
 """
 

@@ -10,6 +10,7 @@ import pytest
 from backend import settings as module
 from backend.errors import SettingsError
 from backend.settings import Settings, load_settings, require_for_web
+from backend.workers.tts.engine_names import ENGINES
 
 ROOT = Path(__file__).parent.parent
 PUBLIC_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -172,7 +173,7 @@ def test_the_web_processes_need_the_carriers_public_key(tmp_path: Path) -> None:
 def test_the_voices_are_named_with_commas(tmp_path: Path) -> None:
     """Spaces do not matter; an unknown one is named together with those there are."""
     assert load(tmp_path, TTS_ENGINES=" espeak-ng ").tts_engine_names == ["espeak-ng"]
-    assert "TTS_ENGINES: 'espeak-ng,flite' is wrong; allowed: espeak-ng, pocket-tts" in problems(
+    assert f"TTS_ENGINES: 'espeak-ng,flite' is wrong; allowed: {', '.join(ENGINES)}" in problems(
         tmp_path, TTS_ENGINES="espeak-ng,flite"
     )
 
