@@ -29,6 +29,7 @@ from backend.store.dial_limits import DialLimits
 from backend.store.stores import Stores, redis_stores
 from backend.web import call_id, dialling, hanging_up, openapi, services
 from backend.web import worker as workers
+from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
 from backend.web.media import media_blueprint
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(webhooks_blueprint(inbound))
     app.register_blueprint(media_blueprint(inbound))
     app.register_blueprint(audio_blueprint(parse_audio_path))
-    openapi.register_api(app)
+    register_api(app)
     app.after_request(_name_worker)
     return app
 

@@ -12,12 +12,11 @@ import structlog
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import HangUp, SpeakByCarrier
 from backend.call.hangup import RETRY_AFTER_S
+from backend.call.saying import CARRIER_SPEECH_S_PER_CHARACTER
 from backend.errors import CallGone, CarrierError
 from backend.session.leg_commands import LegCommands
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-SPEECH_S_PER_CHARACTER = 0.08
 
 
 def apologise_and_hang_up(leg: LegCommands, agent: AgentConfig, sleep: Callable[[float], None] = gevent.sleep) -> None:
@@ -26,7 +25,7 @@ def apologise_and_hang_up(leg: LegCommands, agent: AgentConfig, sleep: Callable[
         text = agent.settings.no_progress.apology_message
         try:
             leg.speak(SpeakByCarrier("emergency", 0, 0, text), agent.language)
-            sleep(1.0 + len(text) * SPEECH_S_PER_CHARACTER)
+            sleep(1.0 + len(text) * CARRIER_SPEECH_S_PER_CHARACTER)
         except CallGone:
             return
         except CarrierError as error:

@@ -106,6 +106,7 @@ class Session:
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._is_stillborn = False
+        self._uses_carrier_voice = False
         self._helpers: set[Greenlet] = set()
         self._trace: deque[str] = deque(maxlen=TRACE_LENGTH)
         self._greenlet = gevent.spawn(self.run)
@@ -204,6 +205,9 @@ class Session:
             case StopSpeaking():
                 if self._speaker is not None:
                     self._speaker.stop(command.generation)
+                if self._uses_carrier_voice:  # clearing the media stream does not touch what the carrier itself says
+                    self._uses_carrier_voice = False
+                    self._ask_carrier(self._leg_commands.stop_playback, command.generation)
             case CancelPlayback():
                 if self._speaker is not None:
                     self._speaker.cancel(command.playback_id)
@@ -214,6 +218,7 @@ class Session:
             case StartTranscription():
                 self._ask_carrier(self._leg_commands.start_transcription, self._agent.language, command.attempt)
             case SpeakByCarrier():
+                self._uses_carrier_voice = True
                 self._ask_carrier(self._speak_by_carrier, command)
             case SendDtmf():
                 self._ask_carrier(self._leg_commands.send_dtmf, command)

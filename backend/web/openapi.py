@@ -3,7 +3,6 @@
 
 from typing import Any
 
-from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
@@ -57,12 +56,3 @@ def new_app() -> OffhookApp:
     auth.install(app)
     bodies.install(app)
     return app
-
-
-def register_api(app: OffhookApp) -> None:
-    """All the blueprints of this package that need nothing but the services."""
-    from backend.web import api_agents, api_calls, health, metrics_page
-
-    for blueprint in (api_agents.blueprint, api_calls.blueprint, health.blueprint, metrics_page.blueprint):
-        assert isinstance(blueprint, APIBlueprint)
-        app.register_api(blueprint)

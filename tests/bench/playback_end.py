@@ -1,9 +1,9 @@
 """How soon the owner knows that a playback ended when another worker took the webhook (A3–A5).
 
-Delivery `playback`, an agent whose goodbye is followed by nothing but the hang-up: the time from the carrier's end of the
-goodbye to the arrival of the hang-up at the carrier is an upper bound of “known to the owner”, since it also holds the webhook's
-way in and the command's way out. Calls whose last webhook landed on the owner are left out. Second run: Redis refuses PUBLISH,
-so only the look every 500 ms is left.
+Delivery `playback`, an agent whose goodbye is followed by nothing but the hang-up: the time from the carrier's end of
+the goodbye to the arrival of the hang-up at the carrier is an upper bound of “known to the owner”, since it also holds
+the webhook's way in and the command's way out. Calls whose last webhook landed on the owner are left out. Second run:
+Redis refuses PUBLISH, so only the look every 500 ms is left.
 """
 
 import redis.asyncio

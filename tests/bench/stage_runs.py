@@ -46,4 +46,5 @@ async def run_many(
 def in_ms(values: Sequence[float]) -> str:
     """p50 / p95 / p99 / max of seconds, as text."""
     q = quantiles(values)
-    return f"p50 {1000 * q.p50:.0f} · p95 {1000 * q.p95:.0f} · p99 {1000 * q.p99:.0f} · max {1000 * q.max:.0f} ms ({q.count})"
+    shown = (("p50", q.p50), ("p95", q.p95), ("p99", q.p99), ("max", q.max))
+    return " · ".join(f"{name} {1000 * value:.0f}" for name, value in shown) + f" ms ({q.count})"

@@ -288,6 +288,20 @@ def test_when_no_voice_works_the_carriers_own_voice_speaks(rig: Rig, agent: Agen
     stored(rig)
 
 
+def test_barge_in_also_stops_what_the_carrier_itself_says(rig: Rig, agent: AgentConfig) -> None:
+    """Clearing the media stream does not touch the carrier's own voice."""
+    rig.tts.default = Voice(error=EngineBusy("full", engine="fake"))
+    session = rig.open(agent)
+    wait_until(lambda: rig.carrier.of("speak"))
+    session.post(SpeechStarted(rig.clock.monotonic()))
+    rig.advance(0.5)
+    wait_until(lambda: rig.carrier.of("stop_playback"))
+
+    assert rig.streams[CALL].kinds().count("clear") == 1
+    session.post(HUNG_UP)
+    stored(rig)
+
+
 def test_a_bug_in_one_call_costs_that_call_only(
     rig: Rig, agent: AgentConfig, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:

@@ -24,9 +24,10 @@ from backend.store.database import Database as StoreDatabase
 from backend.store.dial_limits import DialLimits
 from backend.store.legs import Legs
 from backend.store.memory import MemoryDatabase
+from backend.web.api import register_api
 from backend.web.dialling import dial_out
 from backend.web.hanging_up import hang_up
-from backend.web.openapi import OffhookApp, new_app, register_api
+from backend.web.openapi import OffhookApp, new_app
 from backend.web.services import Services, install
 from tests.records.conftest import StillClock
 

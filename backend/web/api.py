@@ -1,0 +1,19 @@
+"""The blueprints that are part of the documented API, in one list. A new one is a line here."""
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from backend.web import api_agents, api_calls, health, metrics_page
+from backend.web.openapi import OffhookApp
+
+BLUEPRINTS: tuple[APIBlueprint, ...] = (
+    api_agents.blueprint,
+    api_calls.blueprint,
+    health.blueprint,
+    metrics_page.blueprint,
+)
+
+
+def register_api(app: OffhookApp) -> None:
+    """Put them on `app`. They need nothing but the services."""
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
