@@ -9,8 +9,7 @@ from backend.errors import EngineBusy, StoreError
 from backend.session.ready_speech import ReadySpeech
 from backend.store.speech_cache import Utterance
 from tests.fakes.fake_tts import Voice
-from tests.session.conftest import make_agent
-from tests.session.rig import Rig, settle, wait_until
+from tests.session.rig import Rig, make_agent, settle, wait_until
 
 TEXT = "Still there?"
 

@@ -183,6 +183,9 @@ def test_when_nobody_can_say_the_rest_the_other_voice_was_tried_and_what_was_sai
     assert [voice for voice, _ in rig.tts.texts()] == ["first", "first", "second"]
     assert failed.sent_s == pytest.approx(1.2)
     assert SpeechCutShort("1-1", 1, said_words=0) in talk.posted
+    assert talk.stream.marks() == ["1-1"]  # behind what was sent: its return, not the failure, ends the piece
+    talk.speaker.mark_returned("1-1")
+    settle()
     assert rig.stores.playbacks.outstanding(CALL) == []
 
 
@@ -243,11 +246,12 @@ def test_short_utterances_that_are_ready_are_not_made_again(rig: Rig, agent: Age
 def test_what_was_sent_of_a_broken_piece_counts_until_its_mark_returns(rig: Rig, talk: Talk) -> None:
     """Up to a second of it still lies at the carrier: the flag must not say before that it was heard (B2)."""
     rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, error=EngineFailed("x", engine="fake"), error_after=2)
+    rig.tts.voices["second"] = Voice(error=BUSY)
     talk.speaker.say(piece(1))
     wait_until(lambda: talk.of(SynthesisFailed))
     settle()
 
-    assert talk.stream.kinds() == ["audio", "audio", "mark"] and talk.stream.marks() == ["1-1"]
+    assert talk.stream.kinds() == [*["audio"] * 4, "mark"] and talk.stream.marks() == ["1-1"]
     assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-1"]
     assert rig.stores.flags.take_agent_done_speaking(CALL) is None
 

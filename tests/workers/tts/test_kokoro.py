@@ -2,7 +2,6 @@
 
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from backend.workers.tts.adapter import EngineBroken
 from backend.workers.tts.kokoro import MOST_PHONEMES, PIECE, Kokoro, KokoroSettings, _parts, parse_settings
 
 # The neural voices are installed on machines that run them (requirements-gpu.txt).
-has_kokoro = pytest.mark.skipif(find_spec("kokoro") is None, reason="the kokoro package is not installed")
+has_kokoro = pytest.mark.needs("kokoro")
 pytestmark = [
     # What torch and transformers say about the package's own code; nothing of it is ours to change.
     pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning"),

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ from backend.workers.tts.adapter import EngineBroken
 from backend.workers.tts.piper import PIECE, Piper, PiperSettings, parse_settings
 
 # The neural voices are installed on machines that run them (requirements-gpu.txt).
-has_piper = pytest.mark.skipif(
-    find_spec("piper") is None or find_spec("onnx") is None, reason="the piper-tts and onnx packages are not installed"
-)
+has_piper = pytest.mark.needs("piper", "onnx")
 TEXT = "Hello there. This is a test."
 HUM, LOW, MANY, SLOW = "en_US-hum-medium", "de_DE-low-low", "en_GB-many-medium", "en_GB-slow-medium"
 

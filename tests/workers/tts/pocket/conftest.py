@@ -1,7 +1,7 @@
 """What runs here without torch, and what with it.
 
 test_scheduler.py and test_settings.py need nothing. The others import torch and pocket-tts as their subjects do; they
-are collected where requirements-gpu.txt is installed, and where it is not the run's summary says so.
+are collected where requirements-gpu.txt is installed (tests/conftest.py says where it is not).
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,6 @@ WITHOUT_TORCH = ("test_scheduler.py", "test_settings.py")
 NEED_TORCH = sorted(path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in WITHOUT_TORCH)
 
 collect_ignore = [] if IS_INSTALLED else NEED_TORCH
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not IS_INSTALLED:
-        terminalreporter.section("pocket-tts", sep="-", yellow=True)
-        terminalreporter.line(f"not run, requirements-gpu.txt is not installed: {', '.join(NEED_TORCH)}")
 
 
 @pytest.fixture(scope="session")
