@@ -5,10 +5,11 @@ PY := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+GPU := $(VENV)/.gpu-installed
 # Whether everything that these files pin is there in that very version: then pip has nothing to tell.
 is_installed = $(PY) -c "import importlib.metadata as m, re, sys; pins = [re.match(r'([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)', line) for file in sys.argv[1:] for line in open(file)]; sys.exit(any(pin and m.version(pin[1]) != pin[2] for pin in pins))" $(1) 2>/dev/null
 
-.PHONY: help demo up test lint types bench diagrams proto clean
+.PHONY: help demo up test test-gpu lint types bench bench-gpu diagrams proto clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -23,6 +24,9 @@ up: $(RUNTIME)   ## the same stack, staying up until Ctrl-C
 test: $(DEV)     ## the whole suite, fast tests first
 	@$(PY) -m pytest
 
+test-gpu: $(GPU) ## the tests of the neural voices, on a GPU or without (installs several GB)
+	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py
+
 lint: $(DEV)     ## style
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -32,6 +36,9 @@ types: $(DEV)    ## static types
 
 bench: $(DEV)    ## every figure of the README, measured on this machine
 	@$(PY) -m tests.bench
+
+bench-gpu: $(GPU) ## how many calls one device speaks to with pocket-tts
+	@$(PY) -m tests.bench.bench_gpu
 
 diagrams: $(DEV) ## the state pictures of docs/, drawn from the tables in the code
 	@$(PY) -m tests.diagrams
@@ -65,4 +72,9 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 	    echo "==> installing what the tests need"; \
 	    $(PIP) install --progress-bar on -r requirements-dev.txt; \
 	fi
+	@touch $@
+
+$(GPU): requirements-gpu.txt $(DEV)
+	@echo "==> installing what the neural voices need"
+	@$(PIP) install --progress-bar on -r requirements-gpu.txt
 	@touch $@

@@ -16,11 +16,13 @@ from backend.carrier.telnyx.inbound import TelnyxInbound
 from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
 from backend.clock import SystemClock
 from backend.engines.llm_openai import OpenAiLlm
-from backend.engines.tts_grpc import GrpcTts, prepare_gevent
+from backend.engines.tts_grpc import prepare_gevent
 from backend.engines.vad import make_vad
+from backend.engines.voices import RoutedTts, fixed_worker
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
+from backend.session.ready_speech import ReadySpeech
 from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
 from backend.store.dial_limits import DialLimits
@@ -64,6 +66,7 @@ def start_worker(app: Flask) -> workers.Worker:
     worker = workers.Worker(call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency)
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services, api_key))
+    _voices_of(call_services).start()
     worker.start()
     return worker
 
@@ -78,22 +81,35 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         model=settings.openai_model,
     )
     llm.warm_up()
+    stores = redis_stores(settings.redis_url, clock)
+    tts = make_voices(settings, stores)
     public_url = settings.public_base_url.rstrip("/")
     media_base = public_url.replace("http", "ws", 1)
     return CallServices(
         worker_id=worker_id,
         clock=clock,
         carrier=make_carrier(settings),
-        stores=redis_stores(settings.redis_url, clock),
+        stores=stores,
         agents=Agents(database, clock),
         calls=Calls(database),
-        tts=GrpcTts(settings.tts_address or f"{settings.tts_host}:{settings.tts_port}"),
+        tts=tts,
         llm=llm,
         vad=make_vad(settings.vad),
         may_barge_in=settings.enable_barge_in,
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
         audio_url=lambda *piece: public_url + audio_path(*piece),
+        ready_speech=ReadySpeech(stores.speech_cache, tts, tts.model_of),
+    )
+
+
+def make_voices(settings: Settings, stores: Stores) -> RoutedTts:
+    """The worker at TTS_ADDRESS, or those that are registered in Redis. Looks for none before it is started."""
+    fixed = fixed_worker(settings.tts_address) if settings.tts_address else None
+    return RoutedTts(
+        fixed or stores.voice_workers.list,
+        strategy=settings.tts_routing,
+        wait_s=settings.tts_wait_s,
     )
 
 
@@ -114,11 +130,6 @@ def make_carrier(settings: Settings) -> TelnyxClient:
 def _web_services(settings: Settings, calls: CallServices, api_key: str) -> services.Services:
     stores: Stores = calls.stores
     database = Database(settings.records_url)
-    tts = calls.tts
-    assert isinstance(tts, GrpcTts)
-
-    def voices() -> None:
-        tts.health()
 
     def redis() -> None:
         stores.legs.live()
@@ -145,8 +156,13 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
         ),
         hang_up=partial(hanging_up.hang_up, legs=stores.legs, calls=calls.calls, carrier=calls.carrier),
         api_key=api_key,
-        readiness={"redis": redis, "database": database.ping, "voices": voices},
+        readiness={"redis": redis, "database": database.ping, "voices": _voices_of(calls).check},
     )
+
+
+def _voices_of(calls: CallServices) -> RoutedTts:
+    assert isinstance(calls.tts, RoutedTts)
+    return calls.tts
 
 
 def _name_worker(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""The command line: demo, up, ring, rehearse, load, bench-timeline, call, agents, doctor.
+"""The command line: demo, up, ring, rehearse, load, bench-timeline, call, agents, voices, say, doctor.
 
 Parses arguments, calls what does the work, prints and sets the exit code: 0 all is well, 1 something failed, 2 wrong
 usage. Decides nothing else.
@@ -36,6 +36,8 @@ from backend.rehearsal.scenario import Scenario, ScenarioError, load_scenario, s
 from backend.rehearsal.stack import StackError, StackSettings
 from backend.rehearsal.stage import RunningProduct, own_stage, stage_before
 from backend.rehearsal.timeline import Timeline
+from backend.voices_cli import say as say_into_file
+from backend.voices_cli import voices
 
 RESULTS = Path("rehearsal-results")
 WIDTH_ELSEWHERE = 120
@@ -421,6 +423,10 @@ def doctor() -> None:
         console.print(signs[finding.state], f"{finding.part}: ", end="")
         console.print(finding.detail, markup=False)
     sys.exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
+
+
+main.add_command(voices)
+main.add_command(say_into_file, "say")
 
 
 def _settings(workers: int, scenarios: list[Scenario]) -> StackSettings:

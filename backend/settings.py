@@ -12,8 +12,8 @@ only be a placeholder. An empty value means "not given" everywhere. An unknown n
 mistake must not fall back to a default); the environment holds names of other programs, so there it is not.
 
 `load_settings` reports every wrong field at once. Nothing else in the code reads the environment, except
-prometheus_client: see `backend/metrics.py`. `python -m backend.settings` prints the table for the docs, with `--example`
-it prints `deploy/env.example`.
+prometheus_client (see `backend/metrics.py`) and the neural voices (each says which at its head).
+`python -m backend.settings` prints the table for the docs, with `--example` it prints `deploy/env.example`.
 """
 
 import base64
@@ -152,12 +152,26 @@ class Settings(BaseSettings):
     )  # fmt: skip
     vad: Literal["silero", "webrtc"] = Field("silero", description="Voice activity detector.")
     tts_address: str = Field(
-        "", description="host:port at which the web processes find the TTS worker. Empty: TTS_HOST:TTS_PORT."
+        "", description="host:port of one fixed TTS worker, which then registers nowhere. Empty: found in Redis."
     )
+    tts_routing: Literal["queue_depth", "round_robin", "latency"] = Field(
+        "queue_depth", description="Which of several able TTS workers speaks: least loaded, in turn, or quickest."
+    )
+    tts_wait_s: int = Field(
+        10, ge=0, le=120, description="How long after its start a web worker waits for the first TTS worker.",
+        json_schema_extra=_extra("s"),
+    )  # fmt: skip
     tts_host: str = Field("127.0.0.1", description="Address a TTS worker listens on.")
     tts_port: int = Field(
         50051, ge=0, le=65535,
-        description="Port a TTS worker listens on. 0: any free one, which its log names; then set TTS_ADDRESS.",
+        description="Port a TTS worker listens on. 0: any free one, which Redis then knows and its log names.",
+    )  # fmt: skip
+    tts_advertise: str = Field(
+        "", description="host:port at which a TTS worker is reached, as it tells Redis. Empty: what it listens on."
+    )
+    tts_name: str = Field(
+        "", max_length=100, pattern=r"^[^\s{}]*$",
+        description="Name of a TTS worker in Redis, unlike all others. Empty: its host's name and its port.",
     )  # fmt: skip
     tts_engines: str = Field(
         "espeak-ng",
@@ -235,7 +249,7 @@ class Settings(BaseSettings):
                 raise ValueError("allowed: sqlite:///path or postgresql://user:password@host/name") from None
         return value
 
-    @field_validator("tts_address")
+    @field_validator("tts_address", "tts_advertise")
     @classmethod
     def _is_host_and_port(cls, value: str) -> str:
         if value:
@@ -346,8 +360,6 @@ def require_for_web(settings: Settings) -> None:
         raise SettingsError(
             "wrong settings:\nTELNYX_PUBLIC_KEY: must be set for the web processes, or no webhook could be trusted"
         )
-    if settings.tts_port == 0 and not settings.tts_address:
-        raise SettingsError("wrong settings:\nTTS_ADDRESS: must be set when TTS_PORT is 0, or no voice could be found")
 
 
 def _read_yaml(path: Path, problems: list[str]) -> dict[Any, Any]:

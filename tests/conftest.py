@@ -1,4 +1,9 @@
-"""For the whole suite: fast tests first, live ones last, and the fixtures that several folders share."""
+"""For the whole suite: fast tests first, live ones last, the fixtures that several folders share. What needs the packages
+of requirements-gpu.txt is collected where they are; elsewhere one line of the summary says that it was not."""
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -7,10 +12,30 @@ from tests.session.fixtures import agent, log_text, logged, migrated, records, r
 __all__ = ["agent", "log_text", "logged", "migrated", "records", "rig"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+NEURAL = ("torch", "pocket_tts", "kokoro", "piper")
+"""The packages without which some test is not collected."""
+
+
+def missing(packages: Iterable[str]) -> list[str]:
+    return [package for package in packages if find_spec(package) is None]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A mistake shows within seconds; the whole product is started only when everything small works. Stable: within
     its part every test keeps its place."""
+    left_out = [item for item in items for mark in item.iter_markers("needs") if missing(mark.args)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=_part)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    # Not in the header: `-q`, with which we run, prints none.
+    if gone := missing(NEURAL):
+        terminalreporter.line(
+            f"neural voices: tests that need {', '.join(gone)} were not collected; see `make test-gpu`"
+        )
 
 
 def _part(item: pytest.Item) -> int:

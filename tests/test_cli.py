@@ -24,7 +24,7 @@ def test_every_command_explains_itself() -> None:
     result = CliRunner().invoke(main, ["--help"])
 
     assert result.exit_code == 0
-    for command in ("demo", "up", "rehearse", "load", "bench-timeline", "call", "agents", "doctor"):
+    for command in ("demo", "up", "rehearse", "load", "bench-timeline", "call", "agents", "voices", "say", "doctor"):
         assert command in result.output
         assert CliRunner().invoke(main, [command, "--help"]).exit_code == 0
 

@@ -41,6 +41,7 @@ from backend.call.events import (
     MediaStarted,
     MediaStopped,
     SentenceWritten,
+    SpeechCutShort,
     SpeechEnded,
     SynthesisStarted,
     ToolCalled,
@@ -146,6 +147,8 @@ class Conversation:
                 self._take_from_caller(event, now)
             case _ if isinstance(event, SpeechReport):
                 self._take_playback(event, now)
+            case SpeechCutShort():
+                self.ledger.cut_short(event.playback_id, event.said_words)
             case AgentDoneSpeaking():
                 self.ledger.ended_up_to(event.generation, event.up_to, now)
             case CarrierSpeechEnded():

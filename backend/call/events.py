@@ -150,6 +150,16 @@ class SynthesisFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechCutShort(Event):
+    """The voice broke off in the middle and the rest will not be said: only the first `said_words` words of the text
+    were handed over."""
+
+    playback_id: str
+    generation: int
+    said_words: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted(Event):
     """The carrier began to play a playback (delivery `playback`)."""
 

@@ -29,13 +29,14 @@ class Entry:
         """The text as the caller heard it; for pieces still under way, the whole text."""
         if self.piece is None:
             return self.text
-        match self.piece.state:
-            case PieceState.CLEARED:
-                words = self.text.split()
-                return " ".join(words[: int(len(words) * self.piece.heard_fraction)])
-            case PieceState.FAILED:
-                return ""
-        return self.text
+        if self.piece.state == PieceState.FAILED:
+            return ""
+        if self.piece.state != PieceState.CLEARED and self.piece.said_words is None:
+            return self.text
+        words = self.text.split()[: self.piece.said_words]
+        if self.piece.state == PieceState.CLEARED:
+            words = words[: int(len(words) * self.piece.heard_fraction)]
+        return " ".join(words)
 
 
 class History:

@@ -80,6 +80,8 @@ class Piece:
     ended_at: float = 0.0
     heard_fraction: float = 0.0
     """How much of it was heard, 0 to 1, once it is over."""
+    said_words: int | None = None
+    """How many words of the text were handed over; None: all, or it is not over yet."""
 
     @property
     def playing_until(self) -> float:
@@ -185,6 +187,12 @@ class Ledger:
             return None
         self._close(piece, PieceState.FAILED, now, 0.0)
         return piece
+
+    def cut_short(self, playback_id: str, said_words: int) -> None:
+        """The voice broke off: more than these words will not be said, whatever the audio's end is called."""
+        piece = self.find(playback_id)
+        if piece is not None:
+            piece.said_words = said_words
 
     def clear(self, now: float) -> list[Piece]:
         """The caller must hear nothing more: raise the generation. Returns what was cut, with its heard fraction."""

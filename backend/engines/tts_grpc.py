@@ -174,6 +174,12 @@ class GrpcTts:
             for voice in model.voices
         ]
 
+    def close(self) -> None:
+        """Give the connection back; what runs over it fails. The next use opens another."""
+        channel = _channels.pop((os.getpid(), self.address), None)
+        if channel is not None:
+            channel.close()
+
     def _stub(self) -> voice_pb2_grpc.VoiceStub:
         key = (os.getpid(), self.address)
         channel = _channels.get(key)

@@ -4,9 +4,10 @@ Holds no state of calls and decides nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from backend.call.resume import Paces
 from backend.carrier.base import CarrierClient
 from backend.clock import Clock
 from backend.engines.base import Llm, Tts, Vad
@@ -15,6 +16,7 @@ from backend.store.stores import Stores
 if TYPE_CHECKING:
     from backend.records.agents import Agents
     from backend.records.calls import Calls
+    from backend.session.ready_speech import ReadySpeech
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,7 @@ class CallServices:
     """call_control_id → address at which the carrier opens the media stream."""
     audio_url: Callable[[str, int, int, str], str]
     """call_control_id, generation, number, secret → address of one piece of speech."""
+    ready_speech: "ReadySpeech | None" = None
+    """Short utterances made before; None: everything is made when it is said."""
+    paces: Paces = field(default_factory=Paces)
+    """How fast each voice speaks, learned from what it said."""

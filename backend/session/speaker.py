@@ -1,15 +1,27 @@
 """Says what the conversation asks for, one piece after the other, and reports how far each came.
 
-Decides: the pace of sending (at most `AHEAD_S` lies at the carrier, so that a barge-in throws little away) and that a
-voice which fails before its first sample is replaced by the fallback voice at once, in order. Does not decide what is
-said, nor when a piece counts as heard (`call/playback.py`).
+Decides what becomes of a piece whose voice fails:
+
+| handed over until then | what is done                                                                              |
+|------------------------|-------------------------------------------------------------------------------------------|
+| nothing                | the whole piece, by the fallback voice, at once and in order                              |
+| something              | the rest of the text from where the audio broke off (`call/resume.py`), by the same voice |
+|                        | (on another worker), else by the fallback voice; to the listener it is one piece          |
+| all but a word         | it ends there                                                                             |
+
+What was not handed over in the end is told (`SpeechCutShort`), so that nobody takes it for said. Short utterances that
+were made before come from `ready_speech.py`. Does not decide what is said, when a piece counts as heard
+(`call/playback.py`), nor the pace of sending (the deliveries).
 
 Two deliveries, one interface (`Delivery`): `stream_delivery.py` sends frames over the media stream and a mark behind
 them, `playback_delivery.py` lets the carrier fetch a file. Each piece is registered in Redis before the carrier learns
 of it. One greenlet per call; `stop` may be called from any other.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 import gevent
@@ -19,11 +31,13 @@ from gevent.queue import Queue
 
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import Speak
-from backend.call.events import Event, PlaybackEnded, SynthesisFailed
+from backend.call.events import Event, PlaybackEnded, SpeechCutShort, SynthesisFailed
+from backend.call.resume import Rest, rest_of
 from backend.engines.base import AudioFrame, SynthesisRequest, Tts
 from backend.errors import BackendError, EngineError, StoreError
 from backend.metrics import SYNTHESIS_FAILURES
 from backend.session.ear import SAMPLE_RATE
+from backend.session.ready_speech import READY_KINDS, ReadySpeech
 from backend.session.services import CallServices
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -32,6 +46,10 @@ FRAME_MS = 200
 """Frames after the first: each message costs the same whatever its size."""
 REGISTERED_FOR_S = 120.0
 """Deadline of a playback in Redis: longer than any piece of speech and its end's delay."""
+LEAST_WORDS_TO_RESUME = 2
+MOST_RESUMES = 4
+"""How often one piece is taken up again. A voice that breaks off again without having said a word more is not asked a third
+time: the caller would hear a stutter."""
 
 
 class Post(Protocol):
@@ -76,8 +94,10 @@ class Speaker:
         self._generation = 1
         self._cancelled: set[str] = set()
         self._current: tuple[Speak, str] | None = None
-        """What is being made, and its synthesis_id."""
+        """What is being made, and the id of its present synthesis."""
         self._greenlet: Greenlet = self._spawn(self._run)
+        if services.ready_speech is not None:
+            services.ready_speech.warm(agent)
 
     def say(self, command: Speak) -> None:
         """Queue a piece."""
@@ -149,13 +169,10 @@ class Speaker:
             return
         error: BackendError | None = None
         for attempt, voice in enumerate(voices, 1):
-            synthesis_id = f"{self._call_control_id}:{command.playback_id}:{attempt}{'f' * command.use_fallback_voice}"
-            self._current = (command, synthesis_id)
-            request = SynthesisRequest(
-                synthesis_id, command.text, voice, self._agent.language, SAMPLE_RATE, frame_duration_ms=FRAME_MS
-            )
+            name = f"{attempt}{'f' * command.use_fallback_voice}"
             try:
-                self._delivery.deliver(command, self._tts.synthesize(request))
+                with closing(self._frames(command, [voice, *voices[attempt:]], name)) as frames:
+                    self._delivery.deliver(command, frames)
                 error = None
                 break
             except BackendError as failure:
@@ -176,6 +193,57 @@ class Speaker:
                     command.playback_id, command.generation, type(error).__name__, sent_s=self._delivery.sent_s
                 )
             )
+
+    def _frames(self, command: Speak, voices: Sequence[str], name: str) -> Generator[AudioFrame, None, None]:
+        """The piece's audio by the first of `voices`. Once some of it was handed over, whoever can says the rest."""
+        left, sequence_number = Rest(0, command.text), 0
+        voice, others = voices[0], list[str]()
+        for attempt in itertools.count():
+            request = self._request(command, left.text, voice, f"{name}r{attempt}" if attempt else name)
+            made_s = 0.0
+            try:
+                for frame in self._source(command, is_rest=attempt > 0).synthesize(request):
+                    made_s += len(frame.pcm) / 2 / frame.sample_rate
+                    yield replace(frame, sequence_number=sequence_number)
+                    sequence_number += 1
+                    if frame.is_final:
+                        self._services.paces.learn(voice, left.text, made_s)
+                return
+            except EngineError as failure:
+                sent_s = self._delivery.sent_s
+                if sent_s == 0 or self._is_void(command):
+                    raise
+                if made_s > 0:
+                    # Every frame but the breath before the piece came through here, and was sent before the next one.
+                    rest = rest_of(left.text, made_s, self._services.paces.of(voice))
+                    left = Rest(left.said_words + rest.said_words, rest.text)
+                    if rest.said_words or attempt == 0:
+                        others = list(voices)  # the same voice first: another worker may have it
+                log.warning("speech_broke_off", playback_id=command.playback_id, sent_s=sent_s, error=str(failure))
+                if left.words < LEAST_WORDS_TO_RESUME:
+                    self._cut_short(command, left)
+                    yield AudioFrame(b"", SAMPLE_RATE, sequence_number, is_final=True)
+                    return
+                if not others or attempt == MOST_RESUMES:
+                    self._cut_short(command, left)
+                    raise
+                SYNTHESIS_FAILURES.count(reason=type(failure).__name__)
+                voice = others.pop(0)
+
+    def _request(self, command: Speak, text: str, voice: str, name: str) -> SynthesisRequest:
+        synthesis_id = f"{self._call_control_id}:{command.playback_id}:{name}"
+        self._current = (command, synthesis_id)
+        return SynthesisRequest(
+            synthesis_id, text, voice, self._agent.language, SAMPLE_RATE, frame_duration_ms=FRAME_MS
+        )
+
+    def _source(self, command: Speak, *, is_rest: bool) -> Tts | ReadySpeech:
+        ready = self._services.ready_speech
+        return self._tts if ready is None or is_rest or command.kind not in READY_KINDS else ready
+
+    def _cut_short(self, command: Speak, left: Rest) -> None:
+        if left.words:
+            self._post(SpeechCutShort(command.playback_id, command.generation, left.said_words))
 
     # Redis may be away: the call goes on from memory, the ledger of the owner is complete without it.
 

@@ -25,6 +25,9 @@ MAILBOX_TAKEN_TTL_S = 30
 AUDIO_CLIP_TTL_S = 300
 EVENT_WORKING_TTL_S = 10
 EVENT_SEEN_TTL_S = 660
+VOICE_WORKER_TTL_S = 30
+SPEECH_TTL_S = 86_400
+SPEECH_WARMED_TTL_S = 3_600
 
 AGENT_DONE_SPEAKING = "agent_done_speaking"
 FLAGS = (AGENT_DONE_SPEAKING,)
@@ -108,6 +111,27 @@ LEGEND = (
     KeyKind(
         "dials:{limits}:number:<hash>", "zset", "dial id → instant (Redis ms)", "dial_limits", 86_400,
         "the limit of one number, hashed because keys appear in logs; same slot as the global one on purpose",
+    ),
+    KeyKind(
+        "worker:{<name>}", "string", "VoiceWorker as JSON: address, capabilities, voices, models, metrics, draining",
+        "voice_workers, TTS worker", VOICE_WORKER_TTL_S,
+        "who can speak (D5); renewed by the heartbeat, so a dead TTS worker is forgotten",
+    ),
+    KeyKind(
+        "workers:names", "zset", "name → instant of its last heartbeat (Redis ms)", "voice_workers, TTS worker",
+        VOICE_WORKER_TTL_S, "finds the keys above without a scan; one key for all, hence never in a script with another",
+    ),
+    KeyKind(
+        "speech:{<hash>}", "string", "mono s16le samples", "speech_cache, owner", SPEECH_TTL_S,
+        "a finished short utterance, for all workers; hashed, because keys appear in logs and texts are private",
+    ),
+    KeyKind(
+        "speech:{<hash>}:warmed", "string", "working:<mark>", "speech_cache, owner", SPEECH_WARMED_TTL_S,
+        "an agent's short utterances are made ahead once an hour, by one of all workers",
+    ),
+    KeyKind(
+        "speeches:used", "zset", "hash → instant of its last use (Redis ms)", "speech_cache, owner", SPEECH_TTL_S,
+        "bounds the utterances kept, since Redis itself must not evict; the one unused longest goes",
     ),
     KeyKind("web:<worker_id>:wake", "channel", "call_control_id", "any worker", None, "the owner looks at once (A5)"),
 )  # fmt: skip
@@ -202,6 +226,26 @@ def dials_all() -> str:
 
 def dials_of(number: str) -> str:
     return f"dials:{{limits}}:number:{hashlib.sha256(number.encode()).hexdigest()[:24]}"
+
+
+def voice_worker(name: str) -> str:
+    return f"worker:{_tagged(name)}"
+
+
+def voice_worker_names() -> str:
+    return "workers:names"
+
+
+def speech(digest: str) -> str:
+    return f"speech:{_tagged(digest)}"
+
+
+def speech_warmed(digest: str) -> str:
+    return f"speech:{_tagged(digest)}:warmed"
+
+
+def speeches_used() -> str:
+    return "speeches:used"
 
 
 def wake_channel(worker_id: str) -> str:

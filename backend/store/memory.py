@@ -353,12 +353,37 @@ def clip_put(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> int:
     return 1
 
 
+def rank_now(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> list[bytes]:
+    name, ttl_s, most = arguments[0], int(arguments[1]), int(arguments[2])
+    ranking = {**db.peek(keys[0], {}), name: db.now_ms()}
+    in_order = sorted(ranking, key=lambda one: (ranking[one], one))
+    dropped = in_order[: max(0, len(ranking) - most)] if most > 0 else []
+    db.put(keys[0], {one: ranking[one] for one in in_order if one not in dropped}, ttl_s)
+    return dropped
+
+
+def rank_list(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> list[bytes]:
+    ranking = db.peek(keys[0], {})
+    for name in [name for name, at in ranking.items() if at < db.now_ms() - int(arguments[0])]:
+        del ranking[name]
+    return sorted(ranking, key=lambda one: (ranking[one], one))
+
+
+def rank_drop(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> int:
+    return int(db.peek(keys[0], {}).pop(arguments[0], None) is not None)
+
+
+def value_read(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> bytes | None:
+    value: bytes | None = db.peek(keys[0])
+    return value
+
+
 SCRIPTS: dict[str, Callable[[MemoryDatabase, Keys, Arguments], Any]] = {
     script.__name__: script
     for script in (
         leg_read, leg_swap, call_finish, live_add, live_remove, live_list,
         playback_register, playback_end, playback_clear, playback_list, flag_raise, flag_take,
         mailbox_post, mailbox_take, owner_claim, owner_release, token_issue, token_redeem,
-        seen_claim, seen_forget, dial_take, clip_put,
+        seen_claim, seen_forget, dial_take, clip_put, rank_now, rank_list, rank_drop, value_read,
     )
 }  # fmt: skip

@@ -14,7 +14,9 @@ from backend.store.memory import MemoryDatabase
 from backend.store.owners import Owners
 from backend.store.playbacks import Playbacks
 from backend.store.seen_events import SeenEvents
+from backend.store.speech_cache import SpeechCache
 from backend.store.stream_tokens import StreamTokens
+from backend.store.voice_workers import VoiceWorkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Stores:
     seen_events: SeenEvents
     dial_limits: DialLimits
     audio_clips: AudioClips
+    voice_workers: VoiceWorkers
+    speech_cache: SpeechCache
 
 
 def stores_over(database: Database, clock: Clock | None = None, dial_limits: DialLimits | None = None) -> Stores:
@@ -46,6 +50,8 @@ def stores_over(database: Database, clock: Clock | None = None, dial_limits: Dia
         seen_events=SeenEvents(database),
         dial_limits=dial_limits or DialLimits(database),
         audio_clips=AudioClips(database),
+        voice_workers=VoiceWorkers(database),
+        speech_cache=SpeechCache(database),
     )
 
 

@@ -1,5 +1,6 @@
 """backend/session/speaker.py, over both ways of delivery where it matters."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,12 +9,22 @@ import pytest
 
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import Speak
-from backend.call.events import Event, PlaybackEnded, SynthesisFailed, SynthesisFinished, SynthesisStarted
+from backend.call.events import (
+    Event,
+    PlaybackEnded,
+    SpeechCutShort,
+    SynthesisFailed,
+    SynthesisFinished,
+    SynthesisStarted,
+)
+from backend.call.resume import UNITS_PER_S, units
+from backend.engines.base import AudioFrame, SynthesisRequest
 from backend.errors import EngineBusy, EngineFailed
+from backend.session.ready_speech import ReadySpeech
 from backend.session.speaker import Speaker
 from backend.session.stream_delivery import StreamDelivery
 from tests.fakes.fake_stream import FakeStream
-from tests.fakes.fake_tts import Voice
+from tests.fakes.fake_tts import FakeTts, Voice
 from tests.session.rig import CALL, Rig, make_agent, settle, wait_until
 
 BUSY = EngineBusy("full", engine="fake")
@@ -118,24 +129,129 @@ def test_when_no_voice_works_the_piece_failed_and_no_longer_counts(rig: Rig, tal
     assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-2"]
 
 
-def test_a_voice_that_fails_in_the_middle_is_not_begun_anew(rig: Rig, talk: Talk) -> None:
-    """The caller would hear the beginning twice. How much was handed over is told."""
-    rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, error=EngineFailed("x", engine="fake"), error_after=2)
-    talk.speaker.say(piece(1))
+NUMBERS = "One two three four five six seven eight nine ten eleven twelve."
+BROKEN = Voice(seconds=0.8, frame_s=0.2, error=EngineFailed("the worker died", engine="fake"), error_after=3)
+"""0.6 s are 9 letters at the usual pace: "One two" and half of "three"."""
+
+
+class BreaksOnce(FakeTts):
+    """The first synthesis breaks off in the middle, as when its worker is killed; another worker says the others."""
+
+    def synthesize(self, request: SynthesisRequest) -> Iterator[AudioFrame]:
+        self.default = Voice(seconds=0.3) if self.requests else BROKEN
+        yield from super().synthesize(request)
+
+
+def test_a_voice_that_breaks_off_in_the_middle_goes_on_from_there(rig: Rig, agent: AgentConfig) -> None:
+    """On another worker, in the same voice; for the caller and for the conversation it is one piece (F25)."""
+    tts = BreaksOnce()
+    rig.services = dataclasses.replace(rig.services, tts=tts)
+    rig.ring()
+    talk = Talk(rig, agent)
+    talk.speaker.say(piece(1, NUMBERS))
+    wait_until(lambda: talk.of(SynthesisFinished))
+    talk.speaker.close()
+
+    assert tts.texts() == [("first", NUMBERS), ("first", "three four five six seven eight nine ten eleven twelve.")]
+    assert len({request.synthesis_id for request in tts.requests}) == 2
+    assert talk.stream.marks() == ["1-1"]
+    assert talk.posted == [SynthesisStarted("1-1", 1), SynthesisFinished("1-1", 1, pytest.approx(0.9))]  # type: ignore[arg-type]  # equal to a float
+
+
+def test_a_voice_that_has_only_a_word_left_ends_there(rig: Rig, agent: AgentConfig) -> None:
+    """It is not worth a seam; that the word was not said is told."""
+    tts = BreaksOnce()
+    rig.services = dataclasses.replace(rig.services, tts=tts)
+    rig.ring()
+    talk = Talk(rig, agent)
+    talk.speaker.say(piece(1, "One two three."))
+    wait_until(lambda: talk.of(SynthesisFinished))
+    talk.speaker.close()
+
+    assert len(tts.requests) == 1 and talk.stream.marks() == ["1-1"]
+    assert SpeechCutShort("1-1", 1, said_words=2) in talk.posted and talk.of(SynthesisFailed) == []
+
+
+def test_when_nobody_can_say_the_rest_the_other_voice_was_tried_and_what_was_said_is_told(rig: Rig, talk: Talk) -> None:
+    """Nothing is begun anew, and nobody takes the rest for said."""
+    rig.tts.voices["first"] = BROKEN
+    rig.tts.voices["second"] = Voice(error=BUSY)
+    talk.speaker.say(piece(1, "Antidisestablishmentarianism is not said by anybody here."))
     wait_until(lambda: talk.of(SynthesisFailed))
 
     (failed,) = [event for event in talk.posted if isinstance(event, SynthesisFailed)]
-    assert failed.sent_s == pytest.approx(0.1) and len(rig.tts.requests) == 1
+    assert [voice for voice, _ in rig.tts.texts()] == ["first", "first", "second"]
+    assert failed.sent_s == pytest.approx(1.2)
+    assert SpeechCutShort("1-1", 1, said_words=0) in talk.posted
+    assert talk.stream.marks() == ["1-1"]  # behind what was sent: its return, not the failure, ends the piece
+    talk.speaker.mark_returned("1-1")
+    settle()
+    assert rig.stores.playbacks.outstanding(CALL) == []
+
+
+def test_a_piece_that_breaks_off_again_and_again_goes_forward_and_comes_to_an_end(rig: Rig, talk: Talk) -> None:
+    """Each time from where it broke, never from the beginning."""
+    rig.tts.voices["first"] = rig.tts.voices["second"] = dataclasses.replace(BROKEN, frame_s=0.1, error_after=2)
+    talk.speaker.say(piece(1, NUMBERS))
+    wait_until(lambda: talk.of(SynthesisFinished) or talk.of(SynthesisFailed))
+
+    texts = [text for _, text in rig.tts.texts()]
+    assert 3 <= len(texts) <= 5 and all(NUMBERS.endswith(text) for text in texts)
+    assert texts[0] != texts[1] and sorted(texts, key=len, reverse=True) == texts
+
+
+def test_a_barge_in_ends_the_rest_too(rig: Rig, agent: AgentConfig) -> None:
+    """The id of the synthesis under way is the one that is cancelled."""
+    tts = BreaksOnce()
+    rig.services = dataclasses.replace(rig.services, tts=tts)
+    rig.ring()
+    talk = Talk(rig, agent)
+    tts.voices["second"] = Voice(hangs_after=1)
+    talk.speaker.say(piece(1, NUMBERS, fallback=True))
+    wait_until(lambda: tts.running)
+    talk.speaker.stop(2)
+    settle()
+    talk.speaker.close()
+
+    assert tts.cancelled == [tts.requests[-1].synthesis_id]
+    assert tts.running == {} and talk.of(SynthesisFailed) == [] == talk.stream.marks()
+
+
+def test_the_pace_of_a_finished_piece_is_learned(rig: Rig, talk: Talk) -> None:
+    """The next break is found more exactly."""
+    rig.tts.voices["first"] = Voice(seconds=0.9, frame_s=0.3)
+    talk.stream.listener = None
+    talk.speaker.say(piece(1, "One two."))
+    wait_until(lambda: talk.of(SynthesisFinished))
+
+    assert rig.services.paces.of("first") == pytest.approx(units("One two.") / 0.9) != UNITS_PER_S
+
+
+def test_short_utterances_that_are_ready_are_not_made_again(rig: Rig, agent: AgentConfig) -> None:
+    """The second check-in needs no voice at all; an answer always does."""
+    ready = ReadySpeech(rig.stores.speech_cache, rig.tts, lambda voice, language: "model@1", warm_after_s=3600)
+    rig.services = dataclasses.replace(rig.services, ready_speech=ready)
+    rig.ring()
+    talk = Talk(rig, agent)
+    for number, kind in enumerate(("check_in", "check_in", "answer", "answer"), 1):
+        talk.speaker.say(dataclasses.replace(piece(number, "Still there?"), kind=kind))  # type: ignore[arg-type]
+        wait_until(lambda: len(talk.of(SynthesisFinished)) == number)  # noqa: B023  awaited here and now
+        settle()
+    talk.speaker.close()
+
+    assert len(rig.tts.requests) == 3
+    assert talk.stream.marks() == ["1-1", "1-2", "1-3", "1-4"]
 
 
 def test_what_was_sent_of_a_broken_piece_counts_until_its_mark_returns(rig: Rig, talk: Talk) -> None:
     """Up to a second of it still lies at the carrier: the flag must not say before that it was heard (B2)."""
     rig.tts.voices["first"] = Voice(seconds=0.2, frame_s=0.05, error=EngineFailed("x", engine="fake"), error_after=2)
+    rig.tts.voices["second"] = Voice(error=BUSY)
     talk.speaker.say(piece(1))
     wait_until(lambda: talk.of(SynthesisFailed))
     settle()
 
-    assert talk.stream.kinds() == ["audio", "audio", "mark"] and talk.stream.marks() == ["1-1"]
+    assert talk.stream.kinds() == [*["audio"] * 4, "mark"] and talk.stream.marks() == ["1-1"]
     assert [left.playback_id for left in rig.stores.playbacks.outstanding(CALL)] == ["1-1"]
     assert rig.stores.flags.take_agent_done_speaking(CALL) is None
 

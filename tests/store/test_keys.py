@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 
 from backend.call.events import CallAnswered, CallInitiated, DtmfReceived
+from backend.engines.voice_routing import VoiceWorker
 from backend.store import keys
 from backend.store.database import LUA
 from backend.store.memory import SCRIPTS
+from backend.store.speech_cache import Utterance
 from backend.store.stores import Stores
 from tests.store.conftest import keys_left
 
 BACKEND = Path(keys.__file__).parents[1]
+
+
+UTTERANCE = Utterance("anna", "pocket@1", "en", 8000, "Are you still there?")
 
 
 def use_everything(stores: Stores, call: str) -> None:
@@ -34,6 +39,9 @@ def use_everything(stores: Stores, call: str) -> None:
     stores.seen_events.first_time("event-1")
     stores.seen_events.done("event-2")
     stores.dial_limits.take("+13125550100", "dial-1")
+    stores.voice_workers.register(VoiceWorker("gpu-1", "gpu-1:50051"))
+    stores.speech_cache.put(UTTERANCE, b"\x01\x02")
+    stores.speech_cache.claim_warming([UTTERANCE])
 
 
 def kind_of(key: str) -> keys.KeyKind:
@@ -63,8 +71,14 @@ def test_every_key_is_in_the_legend_and_expires(stores: Stores, call: str) -> No
 
 def test_a_finished_call_leaves_only_its_tombstone(stores: Stores, call: str) -> None:
     """Invariant 5, clips and flag included; what belongs to no call stays."""
+    stores.seen_events.done("event-0")
+    stores.dial_limits.take("+13125550100", "dial-1")
+    stores.voice_workers.register(VoiceWorker("gpu-1", "gpu-1:50051"))
+    stores.speech_cache.put(UTTERANCE, b"\x01\x02")
+    stores.speech_cache.claim_warming([UTTERANCE])
+    before = set(keys_left(stores.database))
     use_everything(stores, call)
-    others = {"seen:{event-1}", "seen:{event-2}", keys.dials_all(), keys.dials_of("+13125550100")}
+    others = before | {"seen:{event-1}", "seen:{event-2}"}
 
     stores.legs.finish(call)
 
@@ -118,7 +132,7 @@ def test_an_unknown_flag_is_a_bug() -> None:
 
 def test_keys_are_spelled_nowhere_else() -> None:
     """Invariant 2."""
-    spelled = re.compile(r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{)""")
+    spelled = re.compile(r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:)""")
     elsewhere = [
         path.name
         for path in BACKEND.rglob("*.py")

@@ -61,6 +61,12 @@ class Adapter(Protocol):
         ...
 
 
+READS_NUMBERS = frozenset({"espeak-ng", "piper"})
+"""Engines that say plain numbers well in each of their hundred languages (Piper has espeak-ng's front end): outside English
+their texts keep them. Every other engine gets numbers as words. English is written out for all: none of them says money,
+telephone numbers or dates as people do. See normalise_text.py."""
+
+
 def build_engine(name: str) -> Adapter:
     """A new, not yet loaded engine. KeyError for a name that has no row."""
     module, _, class_name = ENGINES[name].partition(":")

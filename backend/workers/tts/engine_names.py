@@ -3,5 +3,8 @@ used. A new engine is one row here and one class in a file of its own (`adapter.
 
 ENGINES = {
     "espeak-ng": "backend.workers.tts.espeak:Espeak",
+    "pocket-tts": "backend.workers.tts.pocket.adapter:Pocket",
+    "kokoro": "backend.workers.tts.kokoro:Kokoro",
+    "piper": "backend.workers.tts.piper:Piper",
 }
 """Engine name → module:class."""

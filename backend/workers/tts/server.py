@@ -1,8 +1,9 @@
 """The TTS worker's process: `python -m backend.workers.tts.server`.
 
 Reads the same settings as every other process (`backend/settings.py`: TTS_HOST, TTS_PORT, TTS_MAX_SESSIONS, TTS_ENGINES,
-LOG_LEVEL), loads the engines, listens, and logs one line when it can be used: `tts.ready`, with its address. SIGTERM or
-SIGINT: nothing new is taken, what runs may finish within five seconds.
+LOG_LEVEL), loads the engines, listens, and logs one line when it can be used: `tts.ready`, with its address. Unless
+TTS_ADDRESS says where it is, it tells Redis (REDIS_URL, TTS_ADVERTISE, TTS_NAME; see heartbeat.py). SIGTERM or SIGINT:
+nothing new is taken, what runs may finish within five seconds.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from backend.errors import SettingsError
 from backend.settings import Settings, load_settings
 from backend.workers.tts.adapter import EngineBroken, build_engine
 from backend.workers.tts.engines import Engines
+from backend.workers.tts.heartbeat import Heartbeat, heartbeat_settings
 from backend.workers.tts.proto import voice_pb2_grpc
 from backend.workers.tts.service import VoiceService
 
@@ -57,6 +59,8 @@ async def serve(settings: Settings) -> bool:
     voice_pb2_grpc.add_VoiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
     port = server.add_insecure_port(f"{settings.tts_host}:{settings.tts_port}")
     await server.start()
+    heartbeat = Heartbeat(heartbeat_settings(settings), service, engines, settings.tts_host, port)
+    heartbeat.start()
     log.info(
         "tts.ready",
         address=f"{settings.tts_host}:{port}",
@@ -67,7 +71,8 @@ async def serve(settings: Settings) -> bool:
     )
     await stop.wait()
     log.info("tts.draining")
-    is_idle = await service.drain(DRAIN_S)
+    _, is_idle = await asyncio.gather(heartbeat.drain(), service.drain(DRAIN_S))
+    await heartbeat.leave()
     await server.stop(0.2)
     log.info("tts.stopped", left_behind=not is_idle)
     return is_idle

@@ -1,10 +1,10 @@
 """The Voice service: one synthesis from request to final frame, and the calls around it.
 
-Each synthesis has a thread that computes (engine → resampler → frames) and a coroutine that sends. They share a ticket
-and an outbox and nothing else:
+Each synthesis has a thread that computes (text → engine → loudness → resampler → frames) and a coroutine that sends.
+They share a ticket and an outbox and nothing else:
 
-    request ── checks ── ticket ──┬── thread: engine, resample, cut ── outbox ──┐
-                                  └── coroutine: outbox → stream ◄──────────────┘
+    request ── checks ── ticket ──┬── thread: speak, level, resample, cut ── outbox ──┐
+                                  └── coroutine: outbox → stream ◄────────────────────┘
 
 A slot belongs to the thread: it is given back by the thread's own end, however that comes about, and the final frame is
 sent only after that, so whoever has heard the end finds the slot free. Errors of an engine become a status; an engine
@@ -25,10 +25,13 @@ import grpc
 import structlog
 
 from backend.audio.resample import Resampler
+from backend.workers.tts.adapter import READS_NUMBERS, Adapter
 from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Full, Ticket
 from backend.workers.tts.checks import BadRequest, Order, parse_order
 from backend.workers.tts.engines import Engine, Engines, ModelInUse, UnknownModel
 from backend.workers.tts.frames import Frame, FrameCutter
+from backend.workers.tts.loudness import Loudness, VoiceLevels
+from backend.workers.tts.normalise_text import normalise
 from backend.workers.tts.outbox import Ended, Outbox
 from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
 
@@ -90,6 +93,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
         self._is_draining = False
         self._open_streams = 0
         self._resamplers = Resamplers()
+        self._levels = VoiceLevels()
         self._first_frame_ms: deque[float] = deque(maxlen=MOST_FIGURES)
         self._rtf: deque[float] = deque(maxlen=MOST_FIGURES)
 
@@ -179,27 +183,41 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
         thread.add_done_callback(on_end)
 
     def _compute(self, order: Order, engine: Engine, ticket: Ticket, outbox: Outbox) -> None:
-        """In a thread: speak, resample, cut."""
-        with self._resamplers.lend(engine.adapter.native_sample_rate, order.sample_rate) as resampler:
-            self._speak_through(resampler, order, engine, ticket, outbox)
+        """In a thread: write out, speak, level, resample, cut."""
+        adapter = engine.adapter
+        loudness = Loudness(adapter.native_sample_rate, self._levels.level(adapter.name, order.voice))
+        with self._resamplers.lend(adapter.native_sample_rate, order.sample_rate) as resampler:
+            try:
+                self._speak_through(loudness, resampler, order, adapter, ticket, outbox)
+            finally:
+                self._levels.learn(adapter.name, order.voice, loudness.measured)
 
     def _speak_through(
-        self, resampler: Resampler, order: Order, engine: Engine, ticket: Ticket, outbox: Outbox
+        self,
+        loudness: Loudness,
+        resampler: Resampler,
+        order: Order,
+        adapter: Adapter,
+        ticket: Ticket,
+        outbox: Outbox,
     ) -> None:
         busy_s, step_at = 0.0, perf_counter()
         cutter = FrameCutter(order.sample_rate, order.frame_duration_ms, order.first_frame_duration_ms)
-        for samples in engine.adapter.synthesize(order.text, order.voice, ticket.should_stop):
-            frames = cutter.push(resampler.process(samples))
+        text = normalise(order.text, _language(adapter, order.voice), reads_numbers=adapter.name in READS_NUMBERS)
+        # A text without a word is not the engine's business: some babble at it, some refuse.
+        for samples in adapter.synthesize(text, order.voice, ticket.should_stop) if text else ():
+            frames = cutter.push(resampler.process(loudness.process(samples)))
             busy_s += perf_counter() - step_at
             if ticket.is_cancelled or not all(outbox.put(frame) for frame in frames):
                 return
             step_at = perf_counter()
         if ticket.is_cancelled:
             return
-        frames = cutter.push(resampler.flush())
+        frames = cutter.push(resampler.process(loudness.flush())) + cutter.push(resampler.flush())
         if not all(outbox.put(frame) for frame in (*frames, cutter.flush())):
             return
-        self._rtf.append(busy_s / (cutter.samples_cut / order.sample_rate))
+        if text:
+            self._rtf.append(busy_s / (cutter.samples_cut / order.sample_rate))
 
     async def _send(
         self, order: Order, ticket: Ticket, outbox: Outbox, context: Context, asked_at: float
@@ -314,6 +332,12 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
                 return False
             await asyncio.sleep(0.02)
         return True
+
+
+def _language(adapter: Adapter, voice: str) -> str:
+    """The language of a voice; a composed name ("en-us+f3") has that of the voice it begins with."""
+    languages = {info.name: info.language for info in adapter.voices()}
+    return languages.get(voice) or languages.get(voice.partition("+")[0].partition("#")[0], "")
 
 
 def _describe(name: str, engine: Engine) -> voice_pb2.ModelDescription:

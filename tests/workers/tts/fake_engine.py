@@ -59,4 +59,8 @@ class FakeEngine:
             if step == self.fails_at:
                 raise ZeroDivisionError("a bug in somebody's model")
             self.steps_made += 1
-            yield np.full(self.native_sample_rate * STEP_MS // 1000, 3000, np.int16)
+            try:
+                yield np.full(self.native_sample_rate * STEP_MS // 1000, 3000, np.int16)
+            except GeneratorExit:  # the service noticed first, between two steps
+                self.stopped.set()
+                raise

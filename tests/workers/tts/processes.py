@@ -38,12 +38,14 @@ class Server:
 
 @contextmanager
 def voice_server(module: str = "backend.workers.tts.server", **environment: str) -> Iterator[Server]:
-    """Any module that prints a line with "event": "tts.ready" and "address"; on a port that the system chooses."""
+    """Any module that prints a line with "event": "tts.ready" and "address"; on a port that the system chooses.
+    It registers in the Redis that is named, else nowhere: least of all in one that happens to run here."""
+    where = {} if "REDIS_URL" in environment else {"TTS_ADDRESS": "127.0.0.1:1"}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=ROOT,
-            env={**os.environ, "TTS_HOST": "127.0.0.1", "TTS_PORT": "0", **environment},
+            env={**os.environ, "TTS_HOST": "127.0.0.1", "TTS_PORT": "0", **where, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 import pytest
 
+from backend.workers.tts.adapter import VoiceInfo
 from backend.workers.tts.engines import Engines
 from backend.workers.tts.proto import voice_pb2
 from backend.workers.tts.service import Resamplers, VoiceService
@@ -385,3 +386,75 @@ def test_a_used_resampler_carries_nothing_into_the_next_synthesis() -> None:
         assert again is used
         assert other is not again
         assert np.array_equal(np.concatenate((again.process(loud), again.flush())), fresh)
+
+
+class Listening(FakeEngine):
+    """Remembers what it was asked to say."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.heard: list[str] = []
+
+    def synthesize(self, text: str, voice: str, should_stop: Any) -> Any:
+        self.heard.append(text)
+        return super().synthesize(text, voice, should_stop)
+
+
+def test_an_engine_gets_words() -> None:
+    """In the language of the voice, whatever the request says of languages."""
+    engine = Listening(voices=(VoiceInfo("anna", "de"), VoiceInfo("bob", "en-gb")))
+
+    @staged
+    async def run(stage: Stage) -> None:
+        await stage.speak("s1", text="# Hallo 🙂\n5 €", voice="anna", language="en")
+        await stage.speak("s2", text="It is **$5** on 3/4/2026", voice="bob")
+        assert engine.heard == ["Hallo. fünf Euro", "It is five dollars on April third, twenty twenty-six"]
+
+    run(engine=engine)
+
+
+def test_a_composed_voice_speaks_the_language_of_the_one_it_is_made_of() -> None:
+    """ "anna+f3" is anna's."""
+    engine = Listening(voices=(VoiceInfo("anna", "de"),))
+    engine.has_voice = lambda name: name.startswith("anna")  # type: ignore[method-assign]
+
+    @staged
+    async def run(stage: Stage) -> None:
+        await stage.speak("s1", text="5 €", voice="anna+f3")
+        await stage.speak("s2", text="5 €", voice="anna#2")
+        assert engine.heard == ["fünf Euro"] * 2
+
+    run(engine=engine)
+
+
+@pytest.mark.parametrize("text", ["🙂", "...", "**", "<>"])
+def test_a_text_without_a_word_is_one_silent_frame(text: str) -> None:
+    """The engine is not asked, and the figures do not count it as speech."""
+    engine = Listening()
+
+    @staged
+    async def run(stage: Stage) -> None:
+        context = await stage.speak(text=text)
+        (frame,) = context.frames
+        assert (frame.is_final, frame.audio_data) == (True, bytes(320))
+        assert (engine.heard, (await stage.health()).rtf_p50) == ([], 0.0)
+
+    run(engine=engine)
+
+
+def test_a_soft_voice_is_as_loud_as_any_from_its_second_text_on() -> None:
+    """The first one teaches its level; the gain is there from the next one's first frame."""
+
+    class Soft(FakeEngine):
+        def synthesize(self, text: str, voice: str, should_stop: Any) -> Any:
+            for samples in super().synthesize(text, voice, should_stop):
+                yield samples // 5
+
+    @staged
+    async def run(stage: Stage) -> None:
+        await stage.speak("s1")
+        context = await stage.speak("s2", sample_rate=24000)
+        pcm = np.frombuffer(context.frames[0].audio_data, np.int16)
+        assert np.sqrt(np.mean(pcm.astype(float) ** 2)) == pytest.approx(3277, rel=0.05)
+
+    run(engine=Soft())
