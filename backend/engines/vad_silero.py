@@ -327,6 +327,6 @@ def _load(path: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # On quiet input the network's numbers become so small that the processor handles them in microcode: without this a
-    # run costs about twice as much.
+    # run costs about twice as much. It holds for every thread that runs the session, not only while it does.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

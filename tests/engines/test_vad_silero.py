@@ -1,5 +1,8 @@
 """Silero behind the contract: where speech begins and ends, what is not speech, many callers at once."""
 
+import ctypes
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,14 @@ from backend.engines.base import SpeechEdge
 from backend.engines.vad_silero import SileroVad
 from backend.errors import EngineBusy, EngineFailed
 from tests.engines.speech import SENTENCES, frames, silence, spoken, with_noise
+
+
+@pytest.fixture(autouse=True)
+def ordinary_floats() -> Iterator[None]:
+    """The runtime switches subnormal numbers off for the whole thread (in a worker that is wanted); the tests that come
+    after these in the same process want them back."""
+    yield
+    ctypes.CDLL(None).fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
 @pytest.fixture(scope="module")
