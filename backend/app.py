@@ -10,6 +10,7 @@ from functools import partial
 from flask import Flask, Response, current_app
 
 from backend import logs
+from backend.carrier import call_id
 from backend.carrier.telnyx.audio_url import audio_path, parse_audio_path
 from backend.carrier.telnyx.client import TelnyxClient, TelnyxOptions
 from backend.carrier.telnyx.inbound import TelnyxInbound
@@ -27,7 +28,7 @@ from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
 from backend.store.dial_limits import DialLimits
 from backend.store.stores import Stores, redis_stores
-from backend.web import call_id, dialling, hanging_up, openapi, services
+from backend.web import dialling, hanging_up, openapi, services
 from backend.web import worker as workers
 from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key

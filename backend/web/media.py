@@ -10,11 +10,11 @@ from websockets.datastructures import Headers
 from werkzeug import Response
 
 from backend.call.leg import LegPhase
+from backend.carrier import call_id
 from backend.carrier.base import CarrierInbound
 from backend.errors import BackendError, StoreError
 from backend.session.session import Session
 from backend.transports.wire_socket import OVERLOADED, POLICY, UpgradeRefused, WireSocket, raw_response
-from backend.web import call_id
 from backend.web.worker import Worker, worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -6,10 +6,10 @@ that is how we know *which* playback ended (`client_state` is the same for all o
 Pure. The secret is compared where the bytes are kept (`store/audio_clips.py`).
 """
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
+
+from backend.carrier import call_id
 
 MAX_URL = 2048
 _PATH = re.compile(r"/audio/([A-Za-z0-9_-]{1,400})/(\d{1,9})-(\d{1,9})-([A-Za-z0-9_-]{8,128})\.wav", re.ASCII)
@@ -31,8 +31,7 @@ class AudioName:
 
 def audio_path(call_control_id: str, generation: int, number: int, secret: str) -> str:
     """The path, to be put behind PUBLIC_BASE_URL. `secret`: 8 to 128 characters of base64url."""
-    call = base64.urlsafe_b64encode(call_control_id.encode()).rstrip(b"=").decode()
-    path = f"/audio/{call}/{generation}-{number}-{secret}.wav"
+    path = f"/audio/{call_id.encode(call_control_id)}/{generation}-{number}-{secret}.wav"
     if not _PATH.fullmatch(path):
         raise ValueError("not a possible audio path: check the secret's characters and length")
     return path
@@ -44,12 +43,8 @@ def parse_audio_path(path: str) -> AudioName | None:
     if match is None:
         return None
     call, generation, number, secret = match.groups()
-    try:
-        padded = call + "=" * (-len(call) % 4)
-        call_control_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return AudioName(call_control_id, int(generation), int(number), secret)
+    call_control_id = call_id.decode(call)
+    return None if call_control_id is None else AudioName(call_control_id, int(generation), int(number), secret)
 
 
 def parse_audio_url(url: str) -> AudioName | None:

@@ -1,10 +1,10 @@
-"""backend/web/call_id.py"""
+"""backend/carrier/call_id.py"""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.web import call_id
+from backend.carrier import call_id
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=60))
