@@ -13,6 +13,7 @@ EXCEPTIONS: dict[str, str] = {
     "carrier/telnyx/wire": "words, checked against fixtures by carrier/telnyx/test_webhooks.py",
     "clock": "two calls into the standard library",
     "engines/base": "contracts without behaviour",
+    "engines/stt_protocol": "words and numbers; engines/test_stt_sidecar.py and workers/stt/test_sidecar.py speak them",
     "engines/vad": "a table of two rows; every live test builds one",
     "errors": "classes without behaviour, raised and checked by every other test",
     "records/errors": "classes without behaviour",
