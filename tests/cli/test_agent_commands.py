@@ -1,9 +1,6 @@
-"""The command line: usage and exit codes."""
+"""`call` and `agents`: usage, exit codes, what the product is asked."""
 
 import json
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,44 +11,6 @@ from click.testing import CliRunner
 
 from backend.call.agent_config import AgentConfig
 from backend.cli import main
-from backend.rehearsal.stack import session_members
-
-ROOT = Path(__file__).parents[1]
-
-
-def test_every_command_explains_itself() -> None:
-    """`--help` works without any service running."""
-    result = CliRunner().invoke(main, ["--help"])
-
-    assert result.exit_code == 0
-    for command in ("demo", "up", "rehearse", "load", "bench-timeline", "call", "agents", "voices", "say", "doctor"):
-        assert command in result.output
-        assert CliRunner().invoke(main, [command, "--help"]).exit_code == 0
-
-
-def test_rehearse_without_a_scenario_names_the_shipped_ones() -> None:
-    """Wrong usage is exit code 2, before anything is started."""
-    result = CliRunner().invoke(main, ["rehearse"])
-
-    assert result.exit_code == 2
-    assert "default_dead_air" in result.output
-
-
-def test_a_wrong_scenario_file_stops_before_anything_is_started(tmp_path: Path) -> None:
-    """With the field."""
-    (tmp_path / "bad.yaml").write_text("name: x\ncodec: y\n")
-    result = CliRunner().invoke(main, ["rehearse", str(tmp_path / "bad.yaml")])
-
-    assert result.exit_code == 2
-    assert "codec" in result.output
-
-
-def test_a_product_that_runs_already_needs_its_keys() -> None:
-    """Without them the rehearsal carrier could not take its place."""
-    result = CliRunner().invoke(main, ["rehearse", "pcma", "--base-url", "http://127.0.0.1:1"])
-
-    assert result.exit_code == 2
-    assert "--signing-seed" in result.output
 
 
 def test_a_wrong_agent_file_names_the_field(tmp_path: Path) -> None:
@@ -140,47 +99,3 @@ def test_an_answer_that_takes_too_long_says_what_to_look_at(product: str, monkey
 
     assert result.exit_code == 1
     assert f"no answer in time; is the product running at {product}?" in result.output
-
-
-SLEEPER = """
-import asyncio
-from backend import cli
-
-async def work():
-    try:
-        print("begun", flush=True)
-        await asyncio.sleep(60)
-    finally:
-        print("stopped", flush=True)
-
-cli.finish(work())
-"""
-
-
-def test_a_kill_ends_what_a_script_started_in_the_background() -> None:
-    """A shell that is not interactive starts background jobs with SIGINT ignored; TERM must still stop everything."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLEEPER], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        process.terminate()
-        rest, _ = process.communicate(timeout=10)
-    finally:
-        process.kill()
-
-    assert (process.returncode, rest) == (130, "stopped\ninterrupted\n")
-    assert session_members(process.pid) == []
-
-
-def test_a_table_in_a_pipe_is_not_folded() -> None:
-    """Whatever the width of a window that nobody looks at."""
-    script = (
-        "from backend.cli import console; from backend.rehearsal.report import print_verdict; "
-        "from backend.rehearsal.verdict import Check, Verdict; "
-        "print_verdict(console, 'x', Verdict(True, [Check('check-in 2 begins', True, 'e' * 40, 'm' * 40)]))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert [line for line in done.stdout.splitlines() if "e" * 40 in line and "m" * 40 in line]

@@ -1,82 +1,31 @@
-"""The command line: demo, up, ring, rehearse, load, bench-timeline, call, agents, voices, say, doctor.
-
-Parses arguments, calls what does the work, prints and sets the exit code: 0 all is well, 1 something failed, 2 wrong
-usage. Decides nothing else.
-"""
+"""`demo`, `up`, `ring`, `rehearse`, `load`, `bench-timeline`: the stack and its stand-in carrier, started and shown."""
 
 import asyncio
-import json
-import os
 import re
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
 
 import click
-import yaml
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
-from backend.call.agent_config import AgentConfig
-from backend.doctor import examine
+from backend.cli.terminal import console, finish, say
 from backend.rehearsal.bell import NAME as BELL
-from backend.rehearsal.bell import NobodyThere, bell, ring
+from backend.rehearsal.bell import bell, ring
 from backend.rehearsal.bench import print_timeline, rows_of, run_timeline
 from backend.rehearsal.load import as_json, print_load, run_load
-from backend.rehearsal.product_api import ApiError, ProductApi
+from backend.rehearsal.product_api import ApiError
 from backend.rehearsal.report import print_verdict, write_json
 from backend.rehearsal.runner import CannotRun, Stage, check_needs, run_scenario
 from backend.rehearsal.scenario import Scenario, ScenarioError, load_scenario, shipped_names
 from backend.rehearsal.stack import StackError, StackSettings
 from backend.rehearsal.stage import RunningProduct, own_stage, stage_before
 from backend.rehearsal.timeline import Timeline
-from backend.voices_cli import say as say_into_file
-from backend.voices_cli import voices
 
 RESULTS = Path("rehearsal-results")
-WIDTH_ELSEWHERE = 120
-"""Columns of a table that goes into a pipe or a file: nobody's window decides there, and no line is folded."""
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 
 
-def say(line: str) -> None:
-    """A progress line."""
-    console.print(line, style="dim", markup=False)
-
-
-def finish(work: Coroutine[Any, Any, bool]) -> NoReturn:
-    """Runs `work` and exits: 0 when it says True."""
-    # A script's background job begins with SIGINT ignored; asyncio takes over what is there now, and only a handler.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        passed = asyncio.run(work)
-    except (ScenarioError, CannotRun, ApiError, StackError, NobodyThere) as error:
-        console.print(str(error), style="bold red", markup=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("interrupted", style="bold")
-        sys.exit(130)
-    sys.exit(0 if passed else 1)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """A polite kill ends like Ctrl-C: everything that was started is stopped."""
-    signal.raise_signal(signal.SIGINT)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Offhook: an AI phone agent that you host yourself."""
-
-
-@main.command()
+@click.command()
 @click.option("--workers", default=4, show_default=True, help="Web workers.")
 @click.option("--scenario", "name", default="default_dead_air", show_default=True, help="File or shipped scenario.")
 def demo(workers: int, name: str) -> None:
@@ -93,7 +42,7 @@ async def _demo(workers: int, name: str) -> bool:
         return await _rehearse_one(scenario, stage, _results_folder(), check_keys=False)
 
 
-@main.command()
+@click.command()
 @click.option("--workers", default=4, show_default=True, help="Web workers.")
 @click.option("--port", default=8000, show_default=True, help="Port of the web processes; 0: any free one.")
 @click.option("--barge-in", is_flag=True, help="Set ENABLE_BARGE_IN=1.")
@@ -119,7 +68,7 @@ async def _up(settings: StackSettings) -> bool:
     return False
 
 
-@main.command("ring")
+@click.command("ring")
 @click.option("--scenario", "name", default="default_dead_air", show_default=True, help="File or shipped scenario.")
 def ring_up(name: str) -> None:
     """Let the carrier of a running `up` place a call, and show it. Interrupted, the caller hangs up."""
@@ -135,7 +84,7 @@ async def _ring(name: str) -> bool:
     return verdict.passed
 
 
-@main.command()
+@click.command()
 @click.argument("files", nargs=-1)
 @click.option("--all", "all_shipped", is_flag=True, help="All shipped scenarios.")
 @click.option("--workers", default=4, show_default=True, help="Web workers of the stack that is started.")
@@ -241,7 +190,7 @@ async def _rehearse_one(
     return outcome.verdict.passed
 
 
-@main.command()
+@click.command()
 @click.option("--calls", default=30, show_default=True, help="Calls at once.")
 @click.option("--workers", default=4, show_default=True, help="Web workers.")
 @click.option("--spread", "spread_s", default=2.0, show_default=True, help="Seconds over which the calls arrive.")
@@ -267,7 +216,7 @@ async def _load(calls: int, workers: int, spread_s: float, name: str, delivery: 
     return report.right == report.calls
 
 
-@main.command("bench-timeline")
+@click.command("bench-timeline")
 @click.option("--runs", default=20, show_default=True, help="Calls for each delivery.")
 @click.option("--at-once", default=5, show_default=True, help="Calls at the same time.")
 @click.option("--workers", default=4, show_default=True, help="Web workers.")
@@ -289,144 +238,6 @@ async def _bench_timeline(runs: int, at_once: int, workers: int, deliveries: lis
     for delivery, rows in tables:
         print_timeline(console, f"default timeline, delivery {delivery}, {runs} calls", rows)
     return passed
-
-
-def _api_options(command: Callable[..., None]) -> Callable[..., None]:
-    base_url = click.option(
-        "--base-url", default="http://127.0.0.1:8000", envvar="OFFHOOK_URL", show_default=True, help="The product."
-    )
-    api_key = click.option("--api-key", envvar="OFFHOOK_API_KEY", required=True, help="Default: OFFHOOK_API_KEY.")
-    return base_url(api_key(command))
-
-
-@main.command()
-@click.argument("to_number")
-@click.option("--agent", "agent_id", required=True, help="Id of the agent that speaks.")
-@click.option("--from", "from_number", help="Number shown to the called party; default: the agent's first one.")
-@_api_options
-def call(to_number: str, agent_id: str, from_number: str | None, base_url: str, api_key: str) -> None:
-    """Let an agent call TO_NUMBER (+13125550100)."""
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            console.print(await api.dial(agent_id=agent_id, to_number=to_number, from_number=from_number))
-        return True
-
-    finish(work())
-
-
-@main.group()
-def agents() -> None:
-    """List, show, make, change and remove agents."""
-
-
-@agents.command("list")
-@_api_options
-def list_agents(base_url: str, api_key: str) -> None:
-    """All agents."""
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            found = await api.list_agents()
-        table = Table(show_edge=False)
-        for column in ("id", "version", "name", "numbers"):
-            table.add_column(column)
-        for agent in found:
-            config = agent["config"]
-            table.add_row(agent["id"], str(agent["version"]), config["name"], ", ".join(config["phone_numbers"]))
-        console.print(table)
-        return True
-
-    finish(work())
-
-
-@agents.command("show")
-@click.argument("agent_id")
-@_api_options
-def show_agent(agent_id: str, base_url: str, api_key: str) -> None:
-    """One agent as JSON."""
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            click.echo(json.dumps(await api.show_agent(agent_id), indent=2, ensure_ascii=False))
-        return True
-
-    finish(work())
-
-
-@agents.command("create")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_api_options
-def create_agent(file: Path, base_url: str, api_key: str) -> None:
-    """Make an agent from a YAML or JSON FILE; prints its id."""
-    agent = _read_agent(file)
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            click.echo(await api.create_agent(agent.model_dump(mode="json")))
-        return True
-
-    finish(work())
-
-
-@agents.command("update")
-@click.argument("agent_id")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--version", type=int, help="The version that FILE was made from; refused when it is not the present one."
-)
-@_api_options
-def update_agent(agent_id: str, file: Path, version: int | None, base_url: str, api_key: str) -> None:
-    """Put FILE, a whole agent in YAML or JSON, in the place of an agent; prints the new version. Applies from the next
-    call on."""
-    agent = _read_agent(file)
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            present = version if version is not None else int((await api.show_agent(agent_id))["version"])
-            click.echo(await api.update_agent(agent_id, agent.model_dump(mode="json"), present))
-        return True
-
-    finish(work())
-
-
-@agents.command("delete")
-@click.argument("agent_id")
-@_api_options
-def delete_agent(agent_id: str, base_url: str, api_key: str) -> None:
-    """Take an agent out of use; its numbers are free again."""
-
-    async def work() -> bool:
-        async with ProductApi(base_url, api_key) as api:
-            await api.delete_agent(agent_id)
-        return True
-
-    finish(work())
-
-
-def _read_agent(file: Path) -> AgentConfig:
-    try:
-        return AgentConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
-        raise click.UsageError(f"{file}:\n" + "\n".join(lines)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file}: is neither YAML nor JSON: {str(error).splitlines()[0]}") from None
-
-
-@main.command()
-def doctor() -> None:
-    """Check settings, Redis, database, voice, web and the carrier's public key."""
-    signs = {"ok": "[green]✓[/]", "wrong": "[bold red]✗[/]", "skipped": "[yellow]–[/]"}
-    findings = examine(os.environ)
-    for finding in findings:
-        console.print(signs[finding.state], f"{finding.part}: ", end="")
-        console.print(finding.detail, markup=False)
-    sys.exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
-
-
-main.add_command(voices)
-main.add_command(say_into_file, "say")
 
 
 def _settings(workers: int, scenarios: list[Scenario]) -> StackSettings:
