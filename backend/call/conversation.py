@@ -78,7 +78,7 @@ class Conversation:
         self.ignored_events = 0
         self._no_progress = NoProgress(settings.no_progress)
         self._clocks = Clocks(self.dead_air, self._no_progress, self.ledger)
-        self._endpointing = Endpointing(settings.turn_taking)
+        self._endpointing = Endpointing(settings.turn_taking, agent.language)
         self._hearing = Hearing(agent, may_barge_in, self._endpointing, self.dead_air, self.ledger, self.history)
         self._listening = Listening()
         self._answering = Answering(agent, self.history, call_key)

@@ -112,6 +112,15 @@ class TranscriptReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnEndPredicted(Event):
+    """The caller's voice was judged in the pause after the speech that ended at `at` (as SpeechEnded gave it): with this
+    probability, 0 to 1, the caller has finished."""
+
+    probability: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DtmfReceived(Event):
     """The caller pressed a key."""
 

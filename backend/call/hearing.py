@@ -18,7 +18,7 @@ from backend.call.barge_in import BargeIn, is_ignorable
 from backend.call.commands import SpeechKind
 from backend.call.dead_air import DeadAir
 from backend.call.endpointing import Endpointing
-from backend.call.events import DtmfReceived, SpeechEnded, SpeechStarted, TranscriptReceived
+from backend.call.events import DtmfReceived, SpeechEnded, SpeechStarted, TranscriptReceived, TurnEndPredicted
 from backend.call.history import Entry, History
 from backend.call.playback import Ledger
 from backend.call.tools import asks_to_hold
@@ -26,7 +26,7 @@ from backend.call.tools import asks_to_hold
 LATE_FINAL_S = 5.0
 """How long after an interim text was taken as the turn its final form is a correction, not a new turn."""
 
-CallerEvent = SpeechStarted | SpeechEnded | TranscriptReceived | DtmfReceived
+CallerEvent = SpeechStarted | SpeechEnded | TurnEndPredicted | TranscriptReceived | DtmfReceived
 
 
 class Hearing:
@@ -66,6 +66,8 @@ class Hearing:
                 self._dead_air.noise_ended(event.at)
                 self._endpointing.speech_ended(event.at)
                 self._barge_in.speech_ended()
+            case TurnEndPredicted():
+                self._endpointing.end_predicted(event.probability, event.at)
             case DtmfReceived():
                 self._endpointing.key_pressed(event.digit, now)
                 return True

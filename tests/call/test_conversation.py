@@ -187,9 +187,9 @@ def test_both_paths_of_an_end_together_mark_it_once() -> None:
 def test_words_during_an_unheard_answer_start_it_again() -> None:
     """Everything of it is void, the model's stream is closed."""
     driven = began()
-    think = driven.ask("I would like")
+    think = driven.ask("I need a table.")
 
-    commands = driven.take(TranscriptReceived("to book a table", True))
+    commands = driven.take(TranscriptReceived("For two people.", True))
 
     assert commands == [StopSpeaking(2), StopThinking(think.turn_id)]
 

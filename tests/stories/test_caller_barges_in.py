@@ -82,14 +82,14 @@ def test_a_voice_detector_that_sticks_does_not_silence_the_agent(begin: Begin) -
 def test_words_added_before_the_answer_is_heard_make_one_turn_of_both(begin: Begin) -> None:
     """The caller was not done: the answer under way is thrown away."""
     sim = begin()
-    sim.caller_says("I would like", at=3.0, duration_s=0.8)
-    sim.caller_says("to book a table.", at=4.35, duration_s=0.3, words_after_s=0.1)
+    sim.caller_says("I need a table.", at=3.0, duration_s=0.8)
+    sim.caller_says("For two people.", at=4.35, duration_s=0.3, words_after_s=0.1)
 
     sim.run_until(9.0)
 
     assert len(sim.said("answer")) == 1
     users = [message["content"] for message in sim.thoughts[-1].messages if message["role"] == "user"]
-    assert users == ["I would like", "to book a table."]
+    assert users == ["I need a table.", "For two people."]
 
 
 def test_no_transfer_over_the_callers_objection(begin: Begin) -> None:
