@@ -1,7 +1,7 @@
 """What can be found out about an installation before a call fails: settings, Redis, database, voice, web, key.
 
 Each check is a sentence about one part; a part that is not configured is skipped with the reason. Changes nothing. The
-settings come from the same places as those of the processes (`backend/settings.py`).
+settings come from the same places as those of the processes (`backend/settings/`).
 """
 
 import socket
