@@ -2,6 +2,7 @@
 
     installation.py   the web processes, the carrier, storage, the model
     hearing.py        voice activity, barge-in
+    recognition.py    reaching the STT sidecar, and what it loads
     voices.py         finding TTS workers, and what a TTS worker loads
     settings.py       all of them in one object; what production asks for; what is secret
     sources.py        where they are read from

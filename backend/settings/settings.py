@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from backend.settings.hearing import HearingSettings
 from backend.settings.installation import InstallationSettings
+from backend.settings.recognition import RecognitionSettings
 from backend.settings.voices import VoiceSettings
 
 PLACEHOLDER = re.compile(
@@ -18,7 +19,7 @@ PLACEHOLDER = re.compile(
 )
 
 
-class Settings(VoiceSettings, HearingSettings, InstallationSettings, BaseSettings):
+class Settings(VoiceSettings, RecognitionSettings, HearingSettings, InstallationSettings, BaseSettings):
     """All settings; the order of the groups in tables is that of the bases from right to left. Built by `load_settings`;
     tests may build it directly, field by field. Validators of the bases need names of their own: one name, one validator."""
 

@@ -1,0 +1,34 @@
+"""Settings of the STT sidecar."""
+
+from pathlib import Path
+
+from tests.settings.loading import load, problems
+
+
+def test_by_default_no_sidecar_runs_and_none_is_used(tmp_path: Path) -> None:
+    """The carrier's transcription needs none."""
+    settings = load(tmp_path)
+
+    assert (settings.stt_recogniser, settings.stt_address, settings.stt_max_concurrent_sessions) == ("none", "", 2)
+
+
+def test_the_token_is_a_secret(tmp_path: Path) -> None:
+    """It never reaches a log."""
+    settings = load(tmp_path, STT_TOKEN="canary-7731")
+
+    assert "canary-7731" in settings.secret_values()
+    assert "canary-7731" not in repr(settings)
+
+
+def test_wrong_values_are_named_with_what_is_allowed(tmp_path: Path) -> None:
+    """One line for each."""
+    text = problems(
+        tmp_path, STT_RECOGNISER="whisper", STT_ADDRESS="here", STT_PORT="0", STT_MAX_CONCURRENT_SESSIONS="0",
+        STT_HOST="a b",
+    )  # fmt: skip
+
+    assert "STT_RECOGNISER: 'whisper' is wrong; allowed: none, scripted, sphinx, nemotron" in text
+    assert "STT_ADDRESS: 'here' is wrong; allowed: host:port" in text
+    assert "STT_PORT: '0' is wrong; allowed: a whole number from 1 to 65535" in text
+    assert "STT_MAX_CONCURRENT_SESSIONS: '0' is wrong; allowed: a whole number from 1 to 1024" in text
+    assert "STT_HOST: 'a b' is wrong; allowed: a host name or an IP address" in text
