@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from backend.errors import EngineError
+
 
 @dataclass(frozen=True, slots=True)
 class SynthesisRequest:
@@ -132,4 +134,69 @@ class Vad(Protocol):
 
     def step(self) -> None:
         """Analyse what was pushed since the last step, all streams in one batch. Called by the worker's ticker."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words of the caller. An interim text is the utterance's words so far, a final one is all of them. Positions are
+    seconds of the audio that this stream was fed, None where the recogniser does not know them."""
+
+    text: str
+    is_final: bool
+    confidence: float = 1.0
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class SttListener(Protocol):
+    """Who opened a stream. Called from the hub or a greenlet of the engine; must not block, may call the stream."""
+
+    def on_ready(self) -> None:
+        """The recogniser listens: audio may be fed now. Once, and first."""
+        ...
+
+    def on_transcript(self, transcript: Transcript) -> None:
+        """Words. In order: the interim texts of an utterance, then its final one, then the next utterance."""
+        ...
+
+    def on_progress(self, audio_s: float) -> None:
+        """A sign of life: so many seconds of the audio fed were recognised."""
+        ...
+
+    def on_closed(self, error: EngineError) -> None:
+        """The stream is over, or never began. Once, and last; never after `close`."""
+        ...
+
+
+class SttStream(Protocol):
+    """One caller's words. No method blocks or raises; after the end they do nothing."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Caller audio, mono s16le at the rate the stream was opened with, any length. Before `on_ready` it is lost."""
+        ...
+
+    def speech_started(self) -> None:
+        """The caller's voice began in what is fed next."""
+        ...
+
+    def speech_ended(self) -> None:
+        """The caller's voice fell silent: the words so far are wanted now."""
+        ...
+
+    def close(self) -> None:
+        """Give connection, seat and memory back; what was not recognised yet is void. The listener hears nothing more.
+        Idempotent, returns at once."""
+        ...
+
+
+class Stt(Protocol):
+    """A recogniser that is fed with audio by this worker. The carrier's own one hears for itself: `stt_carrier.py`."""
+
+    tells_progress: bool
+    """It calls `on_progress` at least every second and gives interim words while somebody speaks: its silence is a
+    failure. Otherwise its own time-outs have to do."""
+
+    def open(self, listener: SttListener, *, sample_rate: int, language: str) -> SttStream:
+        """A stream of its own, at once; `on_ready` or `on_closed` follows. `language` is a tag such as "en-US"."""
         ...

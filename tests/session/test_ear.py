@@ -24,6 +24,17 @@ def test_the_detector_gets_the_callers_audio_decoded(encoding: str, decode: obje
     assert vad.streams[0].pushed == decode(FRAME)  # type: ignore[operator]
 
 
+def test_a_listener_gets_the_same_audio_as_the_detector() -> None:
+    """Frame by frame, decoded once."""
+    vad, fed = FakeVad(), list[bytes]()
+    ear = Ear(vad, "PCMU", FakeClock(), lambda event: None, fed.append)
+    ear.on_audio(FRAME)
+    ear.on_audio(FRAME[::-1])
+
+    assert fed == [g711.decode_ulaw_bytes(FRAME), g711.decode_ulaw_bytes(FRAME[::-1])]
+    assert vad.streams[0].pushed == b"".join(fed)
+
+
 def test_edges_are_told_at_the_instant_of_their_sample() -> None:
     """Counted back from the last frame: it arrived at 1000 s and held the sound from 0.08 to 0.1 s."""
     vad, clock, posted = FakeVad(), FakeClock(1000.0), list[Event]()
