@@ -3,6 +3,7 @@
     rehearsal_commands.py  demo, up, ring, rehearse, load, bench-timeline
     agent_commands.py      call, agents
     voice_commands.py      voices, say
+    smoke_command.py       smoke
     terminal.py            where commands print, how they run and end
 
 A command parses arguments, calls what does the work, prints and sets the exit code: 0 all is well, 1 something failed,
@@ -16,6 +17,7 @@ import click
 
 from backend.cli.agent_commands import agents, call
 from backend.cli.rehearsal_commands import bench_timeline, demo, load, rehearse, ring_up, up
+from backend.cli.smoke_command import smoke
 from backend.cli.terminal import console
 from backend.cli.voice_commands import say, voices
 from backend.doctor import examine
@@ -32,7 +34,7 @@ def doctor() -> None:
     sys.exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
 
 
-COMMANDS = (demo, up, ring_up, rehearse, load, bench_timeline, call, agents, voices, say, doctor)
+COMMANDS = (demo, up, ring_up, rehearse, load, bench_timeline, call, agents, voices, say, smoke, doctor)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -32,6 +32,7 @@ from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
 
 ASK_TIMEOUT_S = 3.0
 SPEAK_TIMEOUT_S = 120.0
+NOBODY = "no TTS worker is registered; is one running with the same REDIS_URL?"
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 """Into a file or a pipe a table is as wide as it needs."""
@@ -43,21 +44,21 @@ class VoicesError(BackendError):
     whose_fault = "operator"
 
 
-def _where(command: Callable[..., None]) -> Callable[..., None]:
+def where(command: Callable[..., None]) -> Callable[..., None]:
     address = click.option("--address", help="host:port of one TTS worker, instead of the registry.")
     redis_url = click.option("--redis-url", help="The registry. Default: REDIS_URL of the settings.")
     return address(redis_url(command))
 
 
 @click.command()
-@_where
+@where
 @click.option("--all", "all_voices", is_flag=True, help="List every voice by name.")
 def voices(address: str | None, redis_url: str | None, all_voices: bool) -> None:
     """TTS workers: models, voices, load."""
-    with _told_errors():
-        workers = _workers(address, redis_url)
+    with told_errors():
+        workers = reachable_workers(address, redis_url)
         if not workers:
-            raise VoicesError("no TTS worker is registered; is one running with the same REDIS_URL?")
+            raise VoicesError(NOBODY)
         console.print(_table(workers))
         if all_voices:
             for name, language, model in sorted({_row(voice) for worker in workers for voice in worker.voices or ()}):
@@ -70,12 +71,12 @@ def voices(address: str | None, redis_url: str | None, all_voices: bool) -> None
 @click.option("--language", default="en", show_default=True, help="Only read without --voice.")
 @click.option("--rate", type=click.Choice([str(rate) for rate in SAMPLE_RATES]), default="24000", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The WAV file to write.")
-@_where
+@where
 def say(text: str, voice: str, language: str, rate: str, out: Path, address: str | None, redis_url: str | None) -> None:
     """Speak TEXT into a WAV file."""
-    with _told_errors():
+    with told_errors():
         wanted = Wanted(voice, language)
-        workers = _workers(address, redis_url)
+        workers = reachable_workers(address, redis_url)
         router, tried, refusals = VoiceRouter(), list[str](), list[str]()
         while (worker := router.choose(workers, wanted, time.monotonic(), tried)) is not None:
             tried.append(worker.name)
@@ -121,7 +122,7 @@ def _speak(worker: VoiceWorker, wanted: Wanted, text: str, rate: int) -> tuple[b
     raise VoicesError(f"{worker.name}: the voice ended without its final frame")
 
 
-def _workers(address: str | None, redis_url: str | None) -> list[VoiceWorker]:
+def reachable_workers(address: str | None, redis_url: str | None) -> list[VoiceWorker]:
     """Who is there. What is said on the command line counts more than the settings."""
     settings = Settings() if address or redis_url else load_settings(os.environ)
     fixed = address or ("" if redis_url else settings.tts_address)
@@ -189,7 +190,7 @@ def _plainly(error: Any) -> str:
 
 
 @contextmanager
-def _told_errors() -> Iterator[None]:
+def told_errors() -> Iterator[None]:
     try:
         yield
     except BackendError as error:

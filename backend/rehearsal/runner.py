@@ -30,6 +30,7 @@ from backend.rehearsal.recording import write_stereo
 from backend.rehearsal.report import build_result, write_json
 from backend.rehearsal.scenario import ModelRule, Scenario
 from backend.rehearsal.verdict import CallFacts, Verdict, judge
+from backend.rehearsal.voice_check import check_voice, in_one
 
 KEYS_GONE_WITHIN_S = 60.0
 _SETTLE_S = 0.5
@@ -53,6 +54,8 @@ class Stage:
     redis_url: str = ""
     """"": keys are not looked for."""
     barge_in: bool = False
+    voice_address: str = ""
+    """host:port of a TTS worker: after every call it must still speak; "": nobody knows one."""
     say: Callable[[str], None] = lambda line: None
     """Takes progress lines; silent by default, because many calls at once would talk across each other."""
     faults_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -186,7 +189,10 @@ async def run_call(
         keys_left=keys,
         problem=problem or caller.problem,
     )
-    return Outcome(scenario, judge(scenario.expect, facts), facts, leg)
+    verdict = judge(scenario.expect, facts)
+    if stage.voice_address:
+        verdict = verdict.with_check(in_one(await check_voice(stage.voice_address)))
+    return Outcome(scenario, verdict, facts, leg)
 
 
 async def _begin(

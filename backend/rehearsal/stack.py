@@ -110,6 +110,11 @@ class Stack:
         return f"http://127.0.0.1:{self._model_port}" if self.uses_scripted_model else ""
 
     @property
+    def tts_address(self) -> str:
+        """Of its own TTS worker."""
+        return f"127.0.0.1:{self._tts_port}"
+
+    @property
     def webhook_url(self) -> str:
         return f"{self.base_url}/webhooks/telnyx"
 
@@ -154,7 +159,7 @@ class Stack:
             "TELNYX_PUBLIC_KEY": carrier.public_key,
             "TELNYX_CONNECTION_ID": carrier.connection_id,
             "TELNYX_BASE_URL": carrier.base_url,
-            "TTS_ADDRESS": f"127.0.0.1:{self._tts_port}",
+            "TTS_ADDRESS": self.tts_address,
             "TTS_PORT": str(self._tts_port),
             "ENABLE_BARGE_IN": "1" if settings.barge_in else "0",
             "DIALS_PER_MINUTE": "10000",

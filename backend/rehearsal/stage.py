@@ -63,7 +63,13 @@ async def own_stage(
             await asyncio.gather(starting, return_exceptions=True)  # the thread cannot be cancelled, only asked to end
             raise
         async with ProductApi(stack.base_url, stack.api_key) as api:
-            yield Stage(carrier, api, stack.model_url, stack.redis_url, stack.settings.barge_in), stack
+            settings = stack.settings
+            yield (
+                Stage(
+                    carrier, api, stack.model_url, stack.redis_url, settings.barge_in, voice_address=stack.tts_address
+                ),
+                stack,
+            )
     finally:
         try:
             await carrier.stop()

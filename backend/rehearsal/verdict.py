@@ -62,6 +62,10 @@ class Verdict:
     passed: bool
     checks: list[Check] = field(default_factory=list)
 
+    def with_check(self, check: Check) -> "Verdict":
+        """The same with one check more."""
+        return Verdict(self.passed and check.passed, [*self.checks, check])
+
     @property
     def failed_checks(self) -> list[Check]:
         return [check for check in self.checks if not check.passed]
