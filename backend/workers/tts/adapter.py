@@ -1,17 +1,19 @@
 """What a voice engine must offer.
 
-A new engine is one file with one class like this and one row in `engine_names.py`. Engines know nothing of gRPC, sessions,
-frames or the wanted rate: they give samples at their own rate and look at `should_stop` between two steps of work.
+A new engine is one file with one class like this and one row in `engine_names.py`; its settings, if it needs any, stand
+in backend/settings/voices.py. Engines know nothing of gRPC, sessions, frames or the wanted rate: they give samples at
+their own rate and look at `should_stop` between two steps of work.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.settings import Settings
 from backend.workers.tts.engine_names import ENGINES
 
 Samples = NDArray[np.int16]
@@ -38,6 +40,11 @@ class Adapter(Protocol):
     name: str
     native_sample_rate: int
     """Hz; known after `load`. One that audio/resample.py can read."""
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """One with its own part of the installation's settings. An engine reads no environment and no file of settings."""
+        ...
 
     def load(self) -> None:
         """Make the engine ready. Raises EngineBroken."""
@@ -67,7 +74,7 @@ their texts keep them. Every other engine gets numbers as words. English is writ
 telephone numbers or dates as people do. See normalise_text.py."""
 
 
-def build_engine(name: str) -> Adapter:
+def build_engine(name: str, settings: Settings) -> Adapter:
     """A new, not yet loaded engine. KeyError for a name that has no row."""
     module, _, class_name = ENGINES[name].partition(":")
-    return cast(Adapter, getattr(import_module(module), class_name)())
+    return cast(Adapter, getattr(import_module(module), class_name).configured(settings))

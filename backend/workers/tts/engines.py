@@ -5,7 +5,7 @@ Runs on the event loop; loading and unloading, which take long, go to a thread. 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backend.workers.tts.adapter import Adapter, VoiceInfo
@@ -36,8 +36,10 @@ class Engine:
 class Engines:
     """All of them, in the order of preference in which they were configured."""
 
-    def __init__(self, adapters: Mapping[str, Adapter]) -> None:
+    def __init__(self, adapters: Mapping[str, Adapter], default_voices: Sequence[str] = ()) -> None:
+        """`default_voices`: these speak for their languages; of the others, the first that is listed."""
         self._engines = {name: Engine(adapter) for name, adapter in adapters.items()}
+        self._default_voices = list(default_voices)
 
     def items(self) -> list[tuple[str, Engine]]:
         return list(self._engines.items())
@@ -81,15 +83,29 @@ class Engines:
         the tag without its last part ("de-AT" finds "de"). "" is English."""
         wanted = language.lower() or "en"
         voices = [voice for engine in self._engines.values() for voice in engine.voices]
+        chosen = sorted(
+            (voice for voice in voices if self.is_default(voice.name)), key=lambda voice: self.rank(voice.name)
+        )
         while wanted:
-            for voice in voices:
-                if voice.language.lower() == wanted:
-                    return voice.name
-            for voice in voices:
-                if voice.language.lower().startswith(wanted + "-"):
-                    return voice.name
+            for candidates in (chosen, voices):
+                exact = [voice.name for voice in candidates if voice.language.lower() == wanted]
+                wider = [voice.name for voice in candidates if voice.language.lower().startswith(wanted + "-")]
+                if exact or wider:
+                    return (exact or wider)[0]
             wanted = wanted.rpartition("-")[0]
         return None
+
+    def rank(self, voice: str) -> int:
+        """The place of a voice among those that speak for their languages; behind them all for any other."""
+        return self._default_voices.index(voice) if self.is_default(voice) else len(self._default_voices)
+
+    def is_default(self, voice: str) -> bool:
+        return voice in self._default_voices
+
+    def unknown_defaults(self) -> list[str]:
+        """Of the default voices, those that no resident engine lists."""
+        listed = {voice.name for engine in self._engines.values() for voice in engine.voices}
+        return [name for name in self._default_voices if name not in listed]
 
     def _find(self, name: str) -> Engine:
         try:

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from backend.engines.sentences import SentenceSplitter
+from backend.settings import Settings
 from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
 
 SYSTEM_LIBRARY = "libespeak-ng.so.1"
@@ -76,6 +77,11 @@ class Espeak:
         self._chunks: _Chunks | None = None
         self._should_stop: ShouldStop = bool
         self._callback = _Callback(self._on_audio)
+
+    @classmethod
+    def configured(cls, settings: Settings) -> "Espeak":
+        """There is nothing to set."""
+        return cls()
 
     def load(self) -> None:
         if self._owner is None:

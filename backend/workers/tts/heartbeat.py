@@ -111,13 +111,15 @@ class Heartbeat:
         for name, engine in resident:
             model = _with_version(name, engine.adapter)
             self._voices[name] = tuple(Voice(voice.name, voice.language, model) for voice in engine.voices)
+        voices = [voice for name, _ in self._engines.items() for voice in self._voices.get(name, ())]
         worker = VoiceWorker(
             name=self.name,
             address=self._address,
             max_concurrent_sessions=health.max_sessions,
             streaming=True,  # what the protocol promises of every worker of ours (D3)
             zero_shot=any(getattr(engine.adapter, "zero_shot", False) for _, engine in resident),
-            voices=tuple(voice for name, _ in self._engines.items() for voice in self._voices.get(name, ())),
+            # Whoever looks for a language takes the first that has it.
+            voices=tuple(sorted(voices, key=lambda voice: self._engines.rank(voice.name))),
             resident_models=tuple(_with_version(name, engine.adapter) for name, engine in resident),
             rtf=round(health.rtf_p50, 5),
             queue_depth=health.running,

@@ -13,11 +13,7 @@ Everything comes from one directory, laid out as the model is published, and not
 
 The package's own English front end downloads a spaCy model to tag parts of speech. We use its dictionaries without tags,
 and espeak-ng for words they lack; other languages are espeak-ng's. Japanese and Chinese voices need front ends that are not
-installed: they are not listed. Settings from the environment:
-
-    TTS_MODELS_DIR       the files lie in kokoro/ below it                          models
-    TTS_KOKORO_DEVICE    "cuda", "cuda:1" or "cpu"                                  the GPU if there is one
-    TTS_KOKORO_THREADS   phrases made at once                                       2
+installed: they are not listed. Settings: TTS_MODELS_DIR, TTS_KOKORO_DEVICE, TTS_KOKORO_THREADS.
 """
 
 from __future__ import annotations
@@ -25,19 +21,18 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.engines.sentences import SentenceSplitter
-from backend.errors import SettingsError
+from backend.settings import Settings
 from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
 
 SAMPLE_RATE = 24000
 PIECE = SAMPLE_RATE // 5
-MOST_THREADS = 16
 LONGEST_PHRASE = 200
 """Characters: some 12 s of speech."""
 FIRST_CLAUSE = 20
@@ -74,17 +69,6 @@ class KokoroSettings:
     """Every phrase starts the model's noise with it, one phrase at a time: equal texts give equal bits. For tests."""
 
 
-def parse_settings(environment: Mapping[str, str]) -> KokoroSettings:
-    """Raises SettingsError, which names the field, the value and what is allowed."""
-    threads = environment.get("TTS_KOKORO_THREADS", "2")
-    if not threads.isdecimal() or not 1 <= int(threads) <= MOST_THREADS:
-        raise SettingsError(f"TTS_KOKORO_THREADS: {threads!r}; allowed are whole numbers from 1 to {MOST_THREADS}")
-    device = environment.get("TTS_KOKORO_DEVICE", "").strip()
-    if device and device.partition(":")[0] not in ("cuda", "cpu"):
-        raise SettingsError(f"TTS_KOKORO_DEVICE: {device!r}; allowed are cuda, cuda:<number> and cpu")
-    return KokoroSettings(Path(environment.get("TTS_MODELS_DIR", "models")) / "kokoro", device, int(threads))
-
-
 @dataclass(slots=True)
 class _Loaded:
     model: Any
@@ -102,17 +86,23 @@ class Kokoro:
     name = "kokoro"
     native_sample_rate = SAMPLE_RATE
 
-    def __init__(self, settings: KokoroSettings | None = None) -> None:
-        self._settings = settings or parse_settings(os.environ)
+    def __init__(self, settings: KokoroSettings) -> None:
+        self.settings = settings
         self._loaded: _Loaded | None = None
         self._infos: list[VoiceInfo] = []
         self._thread = threading.local()
         """`should_stop` of the phrase that this thread of the pool computes."""
 
+    @classmethod
+    def configured(cls, settings: Settings) -> Kokoro:
+        return cls(
+            KokoroSettings(settings.tts_models_dir / "kokoro", settings.tts_kokoro_device, settings.tts_kokoro_threads)
+        )
+
     def load(self) -> None:
         if self._loaded is not None:
             return
-        directory = self._settings.directory
+        directory = self.settings.directory
         config, weights = directory / "config.json", directory / "kokoro-v1_0.pth"
         for file in (config, weights):
             if not file.is_file():
@@ -127,7 +117,7 @@ class Kokoro:
             from kokoro import KModel
         except ImportError as error:
             raise EngineBroken(f"kokoro: {error.name} is not installed; requirements-gpu.txt has it") from error
-        device = self._settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = self.settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             model = KModel(repo_id=REPOSITORY, config=str(config), model=str(weights)).to(device).eval()
             packs = {file.stem: _read_voice(torch, file, device) for file in files}
@@ -139,7 +129,7 @@ class Kokoro:
         except Exception as error:  # the package checks nothing: a wrong file shows as any error
             raise EngineBroken(f"kokoro: {directory} could not be read: {type(error).__name__}: {error}") from error
         self._ask_between_layers(torch, model)
-        threads = 1 if self._settings.seed is not None else self._settings.threads
+        threads = 1 if self.settings.seed is not None else self.settings.threads
         self._infos = _listed(list(packs))
         loaded = _Loaded(model, packs, front_ends, ThreadPoolExecutor(threads, "kokoro"))
         # The first phrase of all sets up the device's libraries; no caller should wait for that.
@@ -212,8 +202,8 @@ class Kokoro:
         self._thread.should_stop = should_stop
         try:
             for part in _parts(str(made or "").strip()):
-                if self._settings.seed is not None:
-                    torch.manual_seed(self._settings.seed)
+                if self.settings.seed is not None:
+                    torch.manual_seed(self.settings.seed)
                 audio = loaded.model(part, loaded.packs[voice][len(part) - 1], 1.0)
                 samples = (audio.clamp(-1.0, 1.0) * 32767).round().to(torch.int16).reshape(-1).numpy()
                 pieces += [samples[at : at + PIECE] for at in range(0, len(samples), PIECE)]

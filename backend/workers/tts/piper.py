@@ -9,16 +9,12 @@ All voices of a directory are loaded, in pairs as they are published, and nothin
 
     <name>.onnx · <name>.onnx.json        "en_US-lessac-medium"; a file of many speakers also has "<name>#<speaker>"
 
-Settings from the environment:
-
-    TTS_MODELS_DIR      the files lie in piper/ below it      models
-    TTS_PIPER_THREADS   sentences made at once                2
+Settings: TTS_MODELS_DIR, TTS_PIPER_THREADS.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -30,13 +26,12 @@ import numpy as np
 
 from backend.audio.resample import RATES, Resampler
 from backend.engines.sentences import SentenceSplitter
-from backend.errors import SettingsError
+from backend.settings import Settings
 from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
 
 SAMPLE_RATE = 22050
 """That of the medium and high voices; a voice of another rate is brought to it here."""
 PIECE = SAMPLE_RATE // 5
-MOST_THREADS = 64
 LONGEST_SENTENCE = 250
 FIRST_CLAUSE = 60
 LOOK_EVERY_S = 0.01
@@ -47,14 +42,6 @@ LOOK_EVERY_S = 0.01
 class PiperSettings:
     directory: Path = Path("models/piper")
     threads: int = 2
-
-
-def parse_settings(environment: Mapping[str, str]) -> PiperSettings:
-    """Raises SettingsError, which names the field, the value and what is allowed."""
-    threads = environment.get("TTS_PIPER_THREADS", "2")
-    if not threads.isdecimal() or not 1 <= int(threads) <= MOST_THREADS:
-        raise SettingsError(f"TTS_PIPER_THREADS: {threads!r}; allowed are whole numbers from 1 to {MOST_THREADS}")
-    return PiperSettings(Path(environment.get("TTS_MODELS_DIR", "models")) / "piper", int(threads))
 
 
 class _Stopped(Exception):
@@ -78,16 +65,20 @@ class Piper:
     name = "piper"
     native_sample_rate = SAMPLE_RATE
 
-    def __init__(self, settings: PiperSettings | None = None) -> None:
-        self._settings = settings or parse_settings(os.environ)
+    def __init__(self, settings: PiperSettings) -> None:
+        self.settings = settings
         self._pool: ThreadPoolExecutor | None = None
         self._models: dict[str, Any] = {}
         self._infos: list[VoiceInfo] = []
 
+    @classmethod
+    def configured(cls, settings: Settings) -> Piper:
+        return cls(PiperSettings(settings.tts_models_dir / "piper", settings.tts_piper_threads))
+
     def load(self) -> None:
         if self._pool is not None:
             return
-        directory = self._settings.directory
+        directory = self.settings.directory
         files = sorted(directory.glob("*.onnx"))
         if not files:
             raise EngineBroken(
@@ -101,7 +92,7 @@ class Piper:
             _info(name, model, json.loads(_config_file(directory, name).read_text())) for name, model in models.items()
         ]
         self._models = models
-        self._pool = ThreadPoolExecutor(self._settings.threads, "piper")
+        self._pool = ThreadPoolExecutor(self.settings.threads, "piper")
 
     def unload(self) -> None:
         pool, self._pool = self._pool, None

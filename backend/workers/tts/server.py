@@ -1,9 +1,9 @@
 """The TTS worker's process: `python -m backend.workers.tts.server`.
 
-Reads the same settings as every other process (`backend/settings.py`: TTS_HOST, TTS_PORT, TTS_MAX_SESSIONS, TTS_ENGINES,
-LOG_LEVEL), loads the engines, listens, and logs one line when it can be used: `tts.ready`, with its address. Unless
-TTS_ADDRESS says where it is, it tells Redis (REDIS_URL, TTS_ADVERTISE, TTS_NAME; see heartbeat.py). SIGTERM or SIGINT:
-nothing new is taken, what runs may finish within five seconds.
+Reads the same settings as every other process (backend/settings/voices.py says which are its own), loads the engines,
+listens, and logs one line when it can be used: `tts.ready`, with its address. Unless TTS_ADDRESS says where it is, it tells
+Redis (REDIS_URL, TTS_ADVERTISE, TTS_NAME; see heartbeat.py). SIGTERM or SIGINT: nothing new is taken, what runs may finish
+within five seconds.
 """
 
 import asyncio
@@ -51,9 +51,16 @@ async def serve(settings: Settings) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    engines = Engines({name: build_engine(name) for name in settings.tts_engine_names})
+    engines = Engines(
+        {name: build_engine(name, settings) for name in settings.tts_engine_names}, settings.tts_default_voice_names
+    )
     for name in settings.tts_engine_names:
         await engines.load(name)
+    if unknown := engines.unknown_defaults():
+        raise SettingsError(
+            f"wrong settings:\nTTS_DEFAULT_VOICES: {', '.join(unknown)[:200]!r} is wrong; "
+            f"allowed: voices that {settings.tts_engines} lists here (`python -m backend voices --all`)"
+        )
     service = VoiceService(engines, settings.tts_max_sessions)
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     voice_pb2_grpc.add_VoiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated

@@ -130,6 +130,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
                 "synthesis.ended",
                 call_control_id=_call_of(order),
                 synthesis_id=order.synthesis_id,
+                voice=order.voice,
                 outcome=outcome,
                 duration_s=round(perf_counter() - asked_at, 4),
             )

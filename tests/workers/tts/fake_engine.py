@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from backend.settings import Settings
 from backend.workers.tts.adapter import Samples, ShouldStop, VoiceInfo
 
 STEP_MS = 50
@@ -32,6 +33,10 @@ class FakeEngine:
         self.loads = 0
         self.stopped = threading.Event()
         self._voices = voices
+
+    @classmethod
+    def configured(cls, settings: Settings) -> "FakeEngine":
+        return cls()
 
     def let(self, steps: int) -> None:
         """Allow so many steps more."""

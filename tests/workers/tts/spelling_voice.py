@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backend.audio import g711
+from backend.settings import Settings
 from backend.workers.tts import adapter
 from backend.workers.tts.adapter import Samples, ShouldStop, VoiceInfo
 
@@ -32,6 +33,10 @@ class SpellingVoice:
 
     name = "spelling"
     native_sample_rate = RATE
+
+    @classmethod
+    def configured(cls, settings: Settings) -> "SpellingVoice":
+        return cls()
 
     def load(self) -> None:
         pass

@@ -77,3 +77,27 @@ def test_an_unknown_model_is_named_in_the_refusal() -> None:
     for ask in (engines.load, engines.unload):
         with pytest.raises(UnknownModel, match=r"'nope'.*fake"):
             asyncio.run(ask("nope"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "language", "voice"),
+    [
+        (["carl"], "en", "carl"),
+        (["carl"], "en-gb", "bob"),
+        (["carl", "bob"], "en", "carl"),
+        (["anna"], "en", "bob"),
+        (["dora"], "fr-CA", "dora"),
+    ],
+)
+def test_a_default_voice_speaks_for_its_language_and_for_no_other(chosen: list[str], language: str, voice: str) -> None:
+    """TTS_DEFAULT_VOICES; of two for one language, the first."""
+    engines = Engines({"fake": FakeEngine(voices=VOICES)}, chosen)
+    asyncio.run(engines.load("fake"))
+
+    assert engines.voice_for_language(language) == voice
+    assert engines.unknown_defaults() == []
+
+
+def test_a_default_voice_that_nobody_has_is_known_by_name() -> None:
+    """The worker does not start with it."""
+    assert Engines({}, ["anna", "nobody"]).unknown_defaults() == ["anna", "nobody"]

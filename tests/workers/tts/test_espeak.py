@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.settings import Settings
 from backend.workers.tts.adapter import EngineBroken, build_engine
 from backend.workers.tts.engine_names import ENGINES
 from backend.workers.tts.espeak import Espeak
@@ -138,4 +139,4 @@ def test_it_can_be_unloaded_and_loaded_again() -> None:
 
 def test_every_row_of_the_table_builds_an_engine_of_that_name() -> None:
     """A new engine is one file and one row."""
-    assert [build_engine(name).name for name in ENGINES] == list(ENGINES)
+    assert [build_engine(name, Settings()).name for name in ENGINES] == list(ENGINES)

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.errors import SettingsError
 from backend.workers.tts.adapter import EngineBroken
-from backend.workers.tts.kokoro import MOST_PHONEMES, PIECE, Kokoro, KokoroSettings, _parts, parse_settings
+from backend.workers.tts.kokoro import MOST_PHONEMES, PIECE, Kokoro, KokoroSettings, _parts
 
 # The neural voices are installed on machines that run them (requirements-gpu.txt).
 has_kokoro = pytest.mark.needs("kokoro")
@@ -192,23 +191,6 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
 
     with pytest.raises(EngineBroken, match=f"{tmp_path}/{missing}"):
         Kokoro(KokoroSettings(tmp_path)).load()
-
-
-def test_settings_are_read_from_the_environment() -> None:
-    """The directory is shared by all engines."""
-    read = parse_settings({"TTS_MODELS_DIR": "/m", "TTS_KOKORO_DEVICE": "cuda:1", "TTS_KOKORO_THREADS": "4"})
-
-    assert (read.directory, read.device, read.threads) == (Path("/m/kokoro"), "cuda:1", 4)
-    assert parse_settings({}) == KokoroSettings()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("TTS_KOKORO_THREADS", "0"), ("TTS_KOKORO_THREADS", "x"), ("TTS_KOKORO_DEVICE", "tpu")]
-)
-def test_a_wrong_setting_is_named(field: str, value: str) -> None:
-    """E4."""
-    with pytest.raises(SettingsError, match=f"{field}: '{value}'; allowed"):
-        parse_settings({field: value})
 
 
 def test_too_many_phonemes_are_cut_at_white_space() -> None:

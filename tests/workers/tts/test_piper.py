@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.errors import SettingsError
 from backend.workers.tts.adapter import EngineBroken
-from backend.workers.tts.piper import PIECE, Piper, PiperSettings, parse_settings
+from backend.workers.tts.piper import PIECE, Piper, PiperSettings
 
 # The neural voices are installed on machines that run them (requirements-gpu.txt).
 has_piper = pytest.mark.needs("piper", "onnx")
@@ -198,16 +197,3 @@ def test_an_empty_directory_is_named(tmp_path: Path) -> None:
     """Before anything heavy is imported."""
     with pytest.raises(EngineBroken, match=f"{tmp_path} holds no voice"):
         Piper(PiperSettings(tmp_path)).load()
-
-
-def test_settings_are_read_from_the_environment() -> None:
-    """The directory is shared by all engines."""
-    assert parse_settings({"TTS_MODELS_DIR": "/m", "TTS_PIPER_THREADS": "4"}) == PiperSettings(Path("/m/piper"), 4)
-    assert parse_settings({}) == PiperSettings()
-
-
-@pytest.mark.parametrize("value", ["0", "65", "two", ""])
-def test_a_wrong_setting_is_named(value: str) -> None:
-    """E4."""
-    with pytest.raises(SettingsError, match=f"TTS_PIPER_THREADS: '{value}'; allowed"):
-        parse_settings({"TTS_PIPER_THREADS": value})

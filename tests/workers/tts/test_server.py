@@ -54,6 +54,33 @@ def test_a_wrong_setting_stops_the_start() -> None:
 
 
 @pytest.mark.live
+def test_the_default_voice_of_a_language_is_a_setting() -> None:
+    """A text in English without a voice is spoken by the one that was chosen; another language is nobody's business."""
+    script = """
+voice = tts(arguments[0])
+list(voice.synthesize(ask(voice="", language="en")))
+list(voice.synthesize(ask(voice="", language="de")))
+result["first"] = [each.name for each in voice.voices()][0]
+"""
+    with voice_server(TTS_DEFAULT_VOICES="en-gb-scotland, fr-fr") as server:
+        result = run_client(script, server.address)
+        spoken = [line["voice"] for line in server.lines if line["event"] == "synthesis.ended"]
+
+    assert spoken == ["en-gb-scotland", "de"]
+    assert result["first"]
+
+
+@pytest.mark.live
+def test_a_default_voice_that_no_engine_has_stops_the_start() -> None:
+    """By name: a spelling mistake must not end in another voice."""
+    with (
+        pytest.raises(AssertionError, match=r"TTS_DEFAULT_VOICES: 'nobody' is wrong; allowed: voices that espeak-ng"),
+        voice_server(TTS_DEFAULT_VOICES="en-us,nobody"),
+    ):
+        pass
+
+
+@pytest.mark.live
 def test_a_second_worker_on_the_same_port_does_not_start() -> None:
     """Two workers that share a port by accident would each get half of the cancels."""
     with voice_server() as first:

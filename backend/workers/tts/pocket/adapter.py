@@ -5,24 +5,18 @@ This file is the contract's side (adapter.Adapter) and imports nothing heavy; to
     text → pieces.py → stepper.py ─ scheduler.py: who and when
                             └────── batch.py: the model, a row per call
 
-Settings from the environment:
-
-    TTS_MODELS_DIR       the model lies in pocket/ below it (see model.py)     models
-    TTS_POCKET_SLOTS     rows of the batch; memory is taken for all at load    TTS_MAX_SESSIONS, else 32
-    TTS_POCKET_LANGUAGE  what the model speaks, as its voices are listed       en
-    TTS_POCKET_DEVICE    "cuda", "cuda:1" or "cpu"                             the GPU if there is one
+Settings: TTS_MODELS_DIR, TTS_POCKET_SLOTS, TTS_POCKET_LANGUAGE, TTS_POCKET_DEVICE.
 """
 
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.errors import SettingsError
+from backend.settings import Settings
 from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
 from backend.workers.tts.pocket.scheduler import Limits, Scheduler
 
@@ -31,8 +25,6 @@ if TYPE_CHECKING:
     from backend.workers.tts.pocket.pieces import Cutter
     from backend.workers.tts.pocket.stepper import Stepper
 
-MOST_SLOTS = 1024
-
 
 @dataclass(frozen=True, slots=True)
 class PocketSettings:
@@ -40,23 +32,6 @@ class PocketSettings:
     slots: int = 32
     language: str = "en"
     device: str = ""
-
-
-def parse_settings(environment: Mapping[str, str]) -> PocketSettings:
-    """Raises SettingsError, which names the field, the value and what is allowed."""
-    defaults = PocketSettings()
-    slots = environment.get("TTS_POCKET_SLOTS", environment.get("TTS_MAX_SESSIONS", str(defaults.slots)))
-    if not slots.isdecimal() or not 1 <= int(slots) <= MOST_SLOTS:
-        raise SettingsError(f"TTS_POCKET_SLOTS: {slots!r}; allowed are whole numbers from 1 to {MOST_SLOTS}")
-    device = environment.get("TTS_POCKET_DEVICE", defaults.device).strip()
-    if device and device.partition(":")[0] not in ("cuda", "cpu"):
-        raise SettingsError(f"TTS_POCKET_DEVICE: {device!r}; allowed are cuda, cuda:<number> and cpu")
-    return PocketSettings(
-        Path(environment.get("TTS_MODELS_DIR", "models")) / "pocket",
-        int(slots),
-        environment.get("TTS_POCKET_LANGUAGE", defaults.language).strip() or defaults.language,
-        device,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +47,26 @@ class Pocket:
     name = "pocket-tts"
     native_sample_rate = 0
 
-    def __init__(self, settings: PocketSettings | None = None) -> None:
-        self._settings = settings or parse_settings(os.environ)
+    def __init__(self, settings: PocketSettings) -> None:
+        self.settings = settings
         self._loaded: _Loaded | None = None
         self._infos: list[VoiceInfo] = []
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Pocket:
+        return cls(
+            PocketSettings(
+                settings.tts_models_dir / "pocket",
+                settings.pocket_slots,
+                settings.tts_pocket_language,
+                settings.tts_pocket_device,
+            )
+        )
 
     def load(self) -> None:
         if self._loaded is not None:
             return
-        settings = self._settings
+        settings = self.settings
         try:
             from backend.workers.tts.pocket.batch import Batch
             from backend.workers.tts.pocket.model import load_model

@@ -9,15 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.workers.tts import processes
 from tests.workers.tts.processes import run_client, voice_server
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing torch takes five seconds of a free processor, and several times that of a shared one."""
-    monkeypatch.setattr(processes, "READY_WITHIN_S", 60.0)
-
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal")
 TEXTS = [f"This, dear {name}, is for you and for nobody else. Thank you and good bye, {name}." for name in NAMES]
