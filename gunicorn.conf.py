@@ -17,11 +17,13 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 
+from backend.engines.turn_model import check_turn_model  # noqa: E402
 from backend.errors import BackendError  # noqa: E402
 from backend.settings import load_settings  # noqa: E402
 
 try:
     _settings = load_settings(os.environ)
+    check_turn_model(_settings.turn_detector)
 except BackendError as error:
     sys.exit(str(error))
 try:

@@ -18,6 +18,7 @@ from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
 from backend.clock import SystemClock
 from backend.engines.llm_openai import OpenAiLlm
 from backend.engines.tts_grpc import prepare_gevent
+from backend.engines.turn_model import make_turn_model
 from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
 from backend.records.agents import Agents
@@ -96,6 +97,7 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         tts=tts,
         llm=llm,
         vad=make_vad(settings.vad),
+        turn_model=make_turn_model(settings.turn_detector),
         may_barge_in=settings.enable_barge_in,
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",

@@ -1,4 +1,5 @@
-"""The contracts of the engines: a voice (Tts), a recogniser (Stt), a model (Llm), voice activity (Vad).
+"""The contracts of the engines: a voice (Tts), a recogniser (Stt), a model (Llm), voice activity (Vad), the end of a turn
+by its sound (TurnModel).
 
 What a contract promises everywhere:
 - Iterators are pulled by one greenlet; `cancel(id)` may be called from any other greenlet of the same worker, at any
@@ -199,4 +200,16 @@ class Stt(Protocol):
 
     def open(self, listener: SttListener, *, sample_rate: int, language: str) -> SttStream:
         """A stream of its own, at once; `on_ready` or `on_closed` follows. `language` is a tag such as "en-US"."""
+        ...
+
+
+class TurnModel(Protocol):
+    """Judges by the sound whether a caller has finished."""
+
+    window_s: float
+    """How much audio before the present moment counts; more is ignored."""
+
+    def judge(self, pcm: bytes, sample_rate: int) -> float:
+        """Probability, 0 to 1, that the speaker of the last seconds of `pcm` (mono s16le) has finished. Blocks the greenlet
+        that asks, never the hub. Raises EngineError."""
         ...

@@ -34,7 +34,7 @@ _SILENT_AT_MOST_S = 5.0
 """Without a line for so long while a stack starts, a line says what it still waits for."""
 _MOST_STARTS = 5
 """A program that was started more often before the stack is ready does not work."""
-_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "PROMETHEUS_")
+_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "TURN_", "PROMETHEUS_")
 """Settings of the shell must not leak into a stack; what it needs is set below."""
 
 

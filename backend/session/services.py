@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backend.call.resume import Paces
 from backend.carrier.base import CarrierClient
 from backend.clock import Clock
-from backend.engines.base import Llm, Tts, Vad
+from backend.engines.base import Llm, Tts, TurnModel, Vad
 from backend.store.stores import Stores
 
 if TYPE_CHECKING:
@@ -41,5 +41,7 @@ class CallServices:
     """call_control_id, generation, number, secret → address of one piece of speech."""
     ready_speech: "ReadySpeech | None" = None
     """Short utterances made before; None: everything is made when it is said."""
+    turn_model: TurnModel | None = None
+    """Judges the caller's voice in each pause; None: words and silence decide alone."""
     paces: Paces = field(default_factory=Paces)
     """How fast each voice speaks, learned from what it said."""

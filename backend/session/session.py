@@ -59,7 +59,7 @@ from backend.metrics import (
     FIRST_AUDIO_SECONDS,
     FIRST_SENTENCE_SECONDS,
 )
-from backend.session.ear import Ear
+from backend.session.ear import SAMPLE_RATE, Ear
 from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
 from backend.session.playback_delivery import PlaybackDelivery
@@ -68,6 +68,7 @@ from backend.session.services import CallServices
 from backend.session.speaker import Delivery, Speaker
 from backend.session.stream_delivery import StreamDelivery
 from backend.session.thinker import Thinker
+from backend.session.turn_predictor import TurnPredictor
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -105,6 +106,9 @@ class Session:
         self._recorder = CallRecorder(services, call_control_id, leg)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
+        self._turn_predictor: TurnPredictor | None = None
+        self._audio_listeners: list[Callable[[bytes], None]] = []
+        """Who wants the caller's decoded audio, besides the voice activity detector."""
         self._is_stillborn = False
         self._uses_carrier_voice = False
         self._helpers: set[Greenlet] = set()
@@ -129,7 +133,11 @@ class Session:
     def on_started(self, encoding: str, sample_rate: int) -> None:
         if self._ear is not None or self._conversation.is_over:
             return
-        self._ear = Ear(self._services.vad, encoding, self._clock, self.post)
+        turn_model = self._services.turn_model
+        if turn_model is not None:
+            self._turn_predictor = TurnPredictor(turn_model, SAMPLE_RATE, self.call_control_id, self._clock, self.post)
+            self._audio_listeners.append(self._turn_predictor.feed)
+        self._ear = Ear(self._services.vad, encoding, self._clock, self._voice_changed, self._pass_on_audio)
         self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
 
@@ -141,6 +149,15 @@ class Session:
         """The worker's voice activity detector has made its step."""
         if self._ear is not None:
             self._ear.report()
+
+    def _pass_on_audio(self, pcm: bytes) -> None:
+        for feed in self._audio_listeners:
+            feed(pcm)
+
+    def _voice_changed(self, event: Event) -> None:
+        self.post(event)
+        if self._turn_predictor is not None:
+            self._turn_predictor.noticed(event)
 
     def on_mark(self, name: str) -> None:
         if self._speaker is not None:
@@ -325,6 +342,8 @@ class Session:
             self._speaker.close()
         if self._ear is not None:
             self._ear.close()
+        if self._turn_predictor is not None:
+            self._turn_predictor.close()
         self._stream.close()
         self._on_over(self)
 

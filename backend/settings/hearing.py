@@ -16,3 +16,8 @@ class HearingSettings(BaseModel):
         json_schema_extra=extra(group="Hearing"),
     )  # fmt: skip
     vad: Literal["silero", "webrtc"] = Field("silero", description="Voice activity detector.")
+    turn_detector: Literal["silence", "smart_turn"] = Field(
+        "silence",
+        description="What tells that the caller has finished: silence and words; or the sound of the voice too, by a model "
+        "that requirements-turn.txt brings.",
+    )

@@ -8,6 +8,7 @@
     cost         CPU of the web workers per call-second through the whole product
     media        the same for the media path alone, beside Pipecat in one run (installs .venv-bench)
     voice        first frame and CPU of the embedded voice
+    smart_turn   the turn detector: CPU per pause, hub lag meanwhile
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
 """
@@ -26,7 +27,7 @@ from backend.rehearsal.load import run_load
 from backend.rehearsal.scenario import load_scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
-from tests.bench import first_frame, lost_ends, playback_end, product_cost
+from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn
 from tests.bench.stage_runs import Figure
 
 FIGURES_FILE = Path("docs/FIGURES.md")
@@ -107,6 +108,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "cost": lambda: asyncio.run(on_one_stage(product_cost.measure, with_stack=True)),
     "media": lambda: command("tests.bench.media_cost", "--install"),
     "voice": lambda: command("tests.bench.bench_tts"),
+    "smart_turn": smart_turn.measure,
 }
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from backend.carrier.base import CarrierClient, MediaStream
 from backend.clock import Clock
-from backend.engines.base import Llm, SynthesisRequest, Tts, Vad, VadStream
+from backend.engines.base import Llm, SynthesisRequest, Tts, TurnModel, Vad, VadStream
 from backend.errors import EngineFailed, Unavailable
 from tests.fakes.fake_carrier import FakeCarrier
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_llm import FakeLlm
 from tests.fakes.fake_stream import FakeStream
 from tests.fakes.fake_tts import FakeTts, Voice
+from tests.fakes.fake_turn_model import FakeTurnModel
 from tests.fakes.fake_vad import FakeVad, FakeVadStream
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [
@@ -24,6 +25,7 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (Llm, FakeLlm),
     (Vad, FakeVad),
     (VadStream, FakeVadStream),
+    (TurnModel, FakeTurnModel),
 ]
 
 

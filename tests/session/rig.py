@@ -17,6 +17,7 @@ from backend.call.leg import LegState
 from backend.carrier.base import Webhook
 from backend.carrier.telnyx.audio_url import audio_path
 from backend.clock import Clock
+from backend.engines.base import TurnModel
 from backend.errors import StoreError
 from backend.records.agents import Agents
 from backend.records.calls import Calls
@@ -106,6 +107,7 @@ class Rig:
     worker_id: str = "worker-1"
     clock: FakeClock = field(default_factory=FakeClock)
     may_barge_in: bool = True
+    turn_model: TurnModel | None = None
     real_time: Clock | None = None
     """Instead of `clock`, for the few tests in which time must pass by itself."""
 
@@ -126,6 +128,7 @@ class Rig:
             tts=self.tts,
             llm=self.llm,
             vad=self.vad,
+            turn_model=self.turn_model,
             may_barge_in=self.may_barge_in,
             max_calls=50,
             media_url=lambda call: f"ws://offhook.test/media/{call}",

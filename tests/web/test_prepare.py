@@ -89,6 +89,24 @@ def test_a_wrong_setting_stops_the_start_with_field_value_and_what_is_allowed(
     assert value in line and allowed in line
 
 
+def test_a_turn_detector_without_its_model_stops_the_start(tmp_path: Path) -> None:
+    """A wheel of that name without the file is as good as none: the line says what to install."""
+    (tmp_path / "pipecat").mkdir()
+    (tmp_path / "pipecat" / "__init__.py").touch()
+    environment = {
+        **os.environ, "DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(tmp_path), "TURN_DETECTOR": "smart_turn",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"], cwd=ROOT, env=environment, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert any(
+        line.startswith("TURN_DETECTOR:") and "requirements-turn.txt" in line for line in done.stderr.splitlines()
+    )
+
+
 def test_logs_are_json_lines_from_the_start(tmp_path: Path, redis_server: RedisServer) -> None:
     """Run as gunicorn runs it, in a process of its own."""
     environment = {
