@@ -103,6 +103,14 @@ class SpeechEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechLasted(Event):
+    """The speech that began at `at` has lasted, by its sound, as long as the agent lets a sound without words last before it
+    interrupts (`TurnTakingSettings.interruption_by_sound_s`). Once per speech, after its SpeechStarted."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptReceived(Event):
     """The recogniser understood something. An interim text replaces the interim text before it."""
 

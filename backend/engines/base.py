@@ -123,6 +123,11 @@ class VadStream(Protocol):
         """The edges found since the last call."""
         ...
 
+    @property
+    def speech_until_s(self) -> float | None:
+        """Between a beginning and its end: the last instant so far, on the same count, that is speech; else None."""
+        ...
+
     def close(self) -> None:
         """Give the slot back. Idempotent."""
         ...

@@ -51,6 +51,10 @@ class WebRtcStream:
         edges, self._edges = self._edges, []
         return edges
 
+    @property
+    def speech_until_s(self) -> float | None:
+        return self._last_voiced_s if self._is_speech else None
+
     def close(self) -> None:
         self._vad.release(self)
 

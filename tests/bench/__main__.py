@@ -7,6 +7,7 @@
     lost_ends    every mark, every playback.ended lost: 100 calls each
     cost         CPU of the web workers per call-second through the whole product
     media        the same for the media path alone, beside Pipecat in one run (installs .venv-bench)
+    vad          CPU of voice activity at 40 calls, how long it blocks the hub, beside the bare runtime
     voice        first frame and CPU of the embedded voice
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
 
@@ -27,7 +28,7 @@ from backend.rehearsal.load import run_load
 from backend.rehearsal.scenario import load_scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
-from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn
+from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn, vad_cost
 from tests.bench.stage_runs import Figure
 
 FIGURES_FILE = Path("docs/FIGURES.md")
@@ -107,6 +108,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "lost_ends": lambda: asyncio.run(on_one_stage(lost_ends.measure)),
     "cost": lambda: asyncio.run(on_one_stage(product_cost.measure, with_stack=True)),
     "media": lambda: command("tests.bench.media_cost", "--install"),
+    "vad": vad_cost.measure,
     "voice": lambda: command("tests.bench.bench_tts"),
     "smart_turn": smart_turn.measure,
 }

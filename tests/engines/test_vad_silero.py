@@ -1,24 +1,15 @@
 """Silero behind the contract: where speech begins and ends, what is not speech, many callers at once."""
 
-import ctypes
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backend.audio import g711
 from backend.engines.base import SpeechEdge
 from backend.engines.vad_silero import SileroVad
+from backend.engines.vad_tracks import Slots
 from backend.errors import EngineBusy, EngineFailed
 from tests.engines.speech import SENTENCES, frames, silence, spoken, with_noise
-
-
-@pytest.fixture(autouse=True)
-def ordinary_floats() -> Iterator[None]:
-    """The runtime switches subnormal numbers off for the whole thread (in a worker that is wanted); the tests that come
-    after these in the same process want them back."""
-    yield
-    ctypes.CDLL(None).fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
 @pytest.fixture(scope="module")
@@ -170,22 +161,107 @@ def test_a_silent_line_costs_no_inference(vad: SileroVad) -> None:
     assert vad.chunks_analysed - before < 0.2 * 10 / 0.032
 
 
-def test_the_gate_changes_nothing_that_is_heard(vad: SileroVad) -> None:
-    """Against the same audio with inaudible noise that keeps the gate open all the time: within one chunk."""
-    speech = silence(1) + spoken(SENTENCES[1]) + silence(2) + spoken(SENTENCES[3]) + silence(1)
-    gated = heard(vad, speech)
-    ungated_vad = SileroVad(capacity=1)
-    stream = ungated_vad.open()
-    ungated = []
-    for piece in frames(speech):
-        stream.hold = 10
+def probabilities(pcm: bytes, *, is_gated: bool) -> tuple[NDArray[np.float32], list[SpeechEdge]]:
+    """What the model said to each chunk, 0 where it was not asked."""
+    vad = SileroVad(capacity=1)
+    tracks = vad.tracks(8000)
+    said: list[float] = []
+    take = tracks.take
+
+    def listen(slots: Slots, found: NDArray[np.float32]) -> list[tuple[int, SpeechEdge]]:
+        said.append(float(found[0]))
+        return take(slots, found)
+
+    tracks.take = listen  # type: ignore[method-assign]
+    stream, edges = vad.open(), []
+    for piece in frames(pcm):
+        if not is_gated:
+            tracks.hold[:] = 5
         stream.push(piece)
-        ungated_vad.step()
-        ungated += stream.edges()
+        vad.step()
+        edges += stream.edges()
+    return np.array(said, np.float32), edges
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_while_the_gate_is_open_the_probabilities_are_those_without_it(text: str) -> None:
+    """Bit for bit, from the first word of a call to the first pause that shuts the gate."""
+    gated, _ = probabilities(spoken(text), is_gated=True)
+    ungated, _ = probabilities(spoken(text), is_gated=False)
+    shut = np.flatnonzero(gated == 0)
+    until = int(shut[0]) if len(shut) else len(gated)
+
+    assert until >= 10 and np.array_equal(gated[:until], ungated[:until])
+
+
+@pytest.mark.parametrize("hiss", [None, -60])
+def test_the_gate_changes_nothing_that_is_heard(hiss: float | None) -> None:
+    """Against the same audio with the gate held open all the time: the same edges, within one chunk."""
+    pcm = silence(1) + spoken(SENTENCES[1]) + silence(2) + spoken(SENTENCES[3]) + silence(1)
+    pcm = with_noise(pcm, hiss) if hiss else pcm
+    _, gated = probabilities(pcm, is_gated=True)
+    _, ungated = probabilities(pcm, is_gated=False)
 
     assert [edge.is_speech for edge in ungated] == [edge.is_speech for edge in gated]
     for one, other in zip(gated, ungated, strict=True):
         assert one.at_s == pytest.approx(other.at_s, abs=0.033)
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_soft_speech_over_a_hissing_line_passes_the_gate(vad: SileroVad, text: str) -> None:
+    """-40 dBFS over -60 dBFS: found from beginning to end."""
+    loud = np.frombuffer(spoken(text), np.int16).astype(np.float32)
+    soft = (loud * (32768 * 10 ** (-40 / 20) / np.sqrt(np.mean(loud**2)))).astype(np.int16).tobytes()
+
+    edges = heard(vad, with_noise(silence(2) + soft + silence(1), -60))
+
+    assert edges[0].is_speech and edges[0].at_s == pytest.approx(2, abs=0.1)
+    assert not edges[-1].is_speech and edges[-1].at_s == pytest.approx(2 + len(soft) / 16000, abs=0.2)
+
+
+def test_how_far_the_present_speech_reaches_is_known(vad: SileroVad) -> None:
+    """None before and after; in between its last audible instant, behind the audio by a pause inside the words at most."""
+    speech = spoken(SENTENCES[0])
+    stream = vad.open()
+    assert stream.speech_until_s is None
+    seen = []
+    for number, piece in enumerate(frames(silence(0.5) + speech + silence(1))):
+        stream.push(piece)
+        vad.step()
+        now_s = (number + 1) * 0.02
+        if (until_s := stream.speech_until_s) is not None:
+            seen.append(until_s)
+            assert until_s <= now_s + 0.001
+            if 1 < now_s < 0.5 + len(speech) / 16000:
+                assert now_s - until_s < 0.3
+    stream.close()
+
+    assert seen == sorted(seen) and seen[-1] == pytest.approx(0.5 + len(speech) / 16000, abs=0.03)
+    assert stream.speech_until_s is None
+
+
+def test_a_full_house_is_shared_out_over_steps() -> None:
+    """More callers than one step can afford: none falls behind by more than two chunks, no batch is larger than that."""
+    vad = SileroVad(capacity=44)
+    speech = spoken(SENTENCES[0])
+    streams = [vad.open() for _ in range(44)]
+    largest = 0
+    for piece in frames(speech + speech):
+        for stream in streams:
+            stream.push(piece)
+        before = vad.chunks_analysed
+        vad.step()
+        largest = max(largest, vad.chunks_analysed - before)
+        assert max(len(stream.pending) for stream in streams) < 4 * 512
+
+    assert 20 < largest <= 60
+
+
+def test_the_thread_computes_with_very_small_numbers_as_before(vad: SileroVad) -> None:
+    """The runtime has a switch that would take them away from everybody in the thread; it stays off."""
+    heard(vad, spoken(SENTENCES[1]))
+
+    assert (np.full(4, 1e-39, np.float32) * np.float32(0.5)).all()
 
 
 def test_slots_are_bounded_and_used_again() -> None:

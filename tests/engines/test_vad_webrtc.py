@@ -56,3 +56,17 @@ def test_impossible_settings_are_refused() -> None:
         WebRtcVad(aggressiveness=4)
     with pytest.raises(EngineFailed):
         WebRtcVad(frame_ms=25)
+
+
+def test_how_far_the_present_speech_reaches_is_known() -> None:
+    """None before and after; in between it grows."""
+    stream, seen = (vad := WebRtcVad()).open(), []
+    speech = spoken(SENTENCES[0])
+    for piece in frames(silence(0.5) + speech + silence(1)):
+        stream.push(piece)
+        vad.step()
+        seen.append(stream.speech_until_s)
+
+    assert seen[0] is None and seen[-1] is None
+    during = [until_s for until_s in seen if until_s is not None]
+    assert during == sorted(during) and during[-1] == pytest.approx(0.5 + len(speech) / 16000, abs=0.05)

@@ -10,6 +10,8 @@ class FakeVadStream:
         self.sample_rate = sample_rate
         self.pushed = b""
         self.is_open = True
+        self.speech_until_s: float | None = None
+        """What the test sets."""
         self._coming: list[SpeechEdge] = []
         self._found: list[SpeechEdge] = []
 
