@@ -5,7 +5,6 @@ import pytest
 
 from backend.rehearsal.sounds import make_sound
 
-
 NAMES = ["noise", "hold_music", "tune", "ringback", "busy", "dtmf", "cough", "throaty_cough"]
 
 

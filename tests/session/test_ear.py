@@ -3,7 +3,7 @@
 import pytest
 
 from backend.audio import g711
-from backend.call.events import Event, SpeechEnded, SpeechStarted
+from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.engines.base import SpeechEdge
 from backend.session.ear import Ear
 from tests.fakes.fake_clock import FakeClock
@@ -75,3 +75,56 @@ def test_nothing_is_told_twice_and_the_slot_is_given_back() -> None:
     ear.close()
 
     assert len(posted) == 1 and vad.open_slots == 0
+
+
+def test_a_sound_that_lasts_is_told_once_and_counted_by_its_sound() -> None:
+    """At 0.3 s of sound, not 0.3 s after its beginning was noticed."""
+    vad, clock, posted = FakeVad(), FakeClock(1000.0), list[Event]()
+    ear = Ear(vad, "PCMU", clock, posted.append, lasted_s=0.3)
+    stream = vad.streams[0]
+    for _ in range(50):
+        ear.on_audio(FRAME)
+    stream.find(SpeechEdge(True, 0.5))
+    vad.step()
+    for until_s in (0.5, 0.7, 0.79):
+        stream.speech_until_s = until_s
+        ear.report()
+    assert posted == [SpeechStarted(near(999.5))]
+
+    for until_s in (0.81, 0.9):
+        stream.speech_until_s = until_s
+        ear.report()
+    assert posted[1:] == [SpeechLasted(near(999.5))]
+
+
+def test_a_short_sound_never_lasts_however_late_its_end_is_known() -> None:
+    """The end is noticed 0.25 s after it."""
+    vad, clock, posted = FakeVad(), FakeClock(1000.0), list[Event]()
+    ear = Ear(vad, "PCMU", clock, posted.append, lasted_s=0.3)
+    stream = vad.streams[0]
+    for _ in range(50):
+        ear.on_audio(FRAME)
+    stream.find(SpeechEdge(True, 0.5))
+    vad.step()
+    stream.speech_until_s = 0.6
+    for _ in range(20):
+        ear.on_audio(FRAME)
+        clock.advance(0.02)
+        ear.report()
+    stream.speech_until_s = None
+    stream.find(SpeechEdge(False, 0.61))
+    vad.step()
+    ear.report()
+
+    assert [type(event) for event in posted] == [SpeechStarted, SpeechEnded]
+
+
+def test_a_long_sound_that_is_found_all_at_once_has_lasted() -> None:
+    """Beginning and end in one step: the order is kept."""
+    vad, posted = FakeVad(), list[Event]()
+    ear = Ear(vad, "PCMU", FakeClock(1000.0), posted.append, lasted_s=0.3)
+    vad.streams[0].find(SpeechEdge(True, 0.0), SpeechEdge(False, 0.4), SpeechEdge(True, 1.0), SpeechEdge(False, 1.1))
+    vad.step()
+    ear.report()
+
+    assert [type(event) for event in posted] == [SpeechStarted, SpeechLasted, SpeechEnded, SpeechStarted, SpeechEnded]
