@@ -87,6 +87,7 @@ FIRST_SENTENCE_SECONDS = Histogram(
 FIRST_AUDIO_SECONDS = Histogram(
     "offhook_turn_first_audio_seconds", "Caller's end of speech until the first audio was sent", buckets=_TURN
 )
+DRAFTS = BoundedCounter("offhook_drafts_total", "Answers asked for ahead of time, by what became of them", "result")
 TURN_PREDICTIONS = BoundedCounter("offhook_turn_predictions_total", "Pauses judged by their sound", "result")
 TURN_PREDICTION_SECONDS = Histogram("offhook_turn_prediction_seconds", "Time of such a judgement", buckets=_SHORT)
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")

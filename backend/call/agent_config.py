@@ -100,6 +100,11 @@ class TurnTakingSettings(_Strict):
         3.0, ge=0.3, le=15, title="Longest wait for the words", json_schema_extra={"unit": "s"},
         description="After this silence the agent answers what was understood so far.",
     )  # fmt: skip
+    speculation: bool = Field(
+        False, title="Think ahead",
+        description="The model is asked while it is not yet certain that the caller has finished. Answers come sooner; "
+        "those that were asked for too early are thrown away, and paid for.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _max_is_not_below_min(self) -> "TurnTakingSettings":

@@ -96,8 +96,12 @@ class Answering:
     # --- asking ---
 
     def begin(self, caller_ended_at: float | None, now: float) -> list[Command]:
-        self.answer = self._unreported = Answer(self._next_turn_id(), now, caller_ended_at)
+        self.answer = self._unreported = Answer(self.new_turn_id(), now, caller_ended_at)
         return [Think(self.answer.turn_id, self._history.messages(self._agent))]
+
+    def adopt(self, turn_id: str, caller_ended_at: float | None, now: float) -> None:
+        """The answer was asked for ahead of time (`speculation.py`), with that id."""
+        self.answer = self._unreported = Answer(turn_id, now, caller_ended_at)
 
     def ask_elsewhere(self) -> list[Command]:
         """The same question to the fallback model; what the first one still says is stale from here on."""
@@ -174,7 +178,7 @@ class Answering:
         answer = self.answer
         if answer is None:
             return []
-        given_up, answer.turn_id, answer.ask_again_at = answer.turn_id, self._next_turn_id(), None
+        given_up, answer.turn_id, answer.ask_again_at = answer.turn_id, self.new_turn_id(), None
         answer.tool_calls = answer.refused_tool_calls = 0
         messages = self._history.messages(self._agent)
         return [StopThinking(given_up), Think(answer.turn_id, messages, use_fallback_model)]
@@ -183,6 +187,7 @@ class Answering:
         self.answer = None
         self.idle_from = now
 
-    def _next_turn_id(self) -> str:
+    def new_turn_id(self) -> str:
+        """Unlike any other of this call."""
         self._turn_count += 1
         return f"{self._call_key}-t{self._turn_count}"

@@ -84,6 +84,8 @@ class Think(Command):
     turn_id: str
     messages: tuple[dict[str, Any], ...]
     use_fallback_model: bool = False
+    is_draft: bool = False
+    """Asked before the caller's turn has ended: it may be thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +136,11 @@ class ReportTurn(Command):
     end_of_turn_s: float | None
     first_sentence_s: float | None
     first_audio_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDraft(Command):
+    """What became of an answer that was asked for ahead of time."""
+
+    turn_id: str
+    was_used: bool

@@ -12,6 +12,7 @@ state or this class:
 | what do the caller's sounds, words and keys mean?  | `hearing.py`, with `endpointing.py` and `barge_in.py` |
 | can we hear the caller at all?                     | `listening.py`    |
 | what does the model do, is it asked again?         | `answering.py`, `tools.py` |
+| is the model asked before the turn has ended?      | `speculation.py`  |
 | how do words reach the caller, what was heard?     | `saying.py`, `playback.py` |
 | whose silence is it, and what follows              | `clocks.py`, `dead_air.py`, `no_progress.py` |
 | the caller is handed to somebody; is a machine     | `transfer.py`; `machine.py` |
@@ -25,7 +26,7 @@ from backend.call.clocks import Clocks
 from backend.call.commands import Command, HangUp, SendDtmf, SpeechKind, StartTranscription
 from backend.call.dead_air import CheckIn, DeadAir, GiveUp
 from backend.call.ending import Ending
-from backend.call.endpointing import Endpointing
+from backend.call.endpointing import Endpointing, Guess
 from backend.call.events import (
     AgentDoneSpeaking,
     CallBridged,
@@ -56,6 +57,7 @@ from backend.call.machine import AnsweringMachine
 from backend.call.no_progress import NoProgress, Step
 from backend.call.playback import Ledger
 from backend.call.saying import Saying, SpeechReport
+from backend.call.speculation import Speculation
 from backend.call.tools import ConnectTo, EndCall, Hold, PressKeys, Refused, parse_tool_use
 from backend.call.transfer import Transferring, TransferStep
 from backend.call.turn import Turn, TurnState
@@ -82,6 +84,7 @@ class Conversation:
         self._hearing = Hearing(agent, may_barge_in, self._endpointing, self.dead_air, self.ledger, self.history)
         self._listening = Listening()
         self._answering = Answering(agent, self.history, call_key)
+        self._speculation = Speculation(agent, self.history, self._answering.new_turn_id)
         self._saying = Saying(self.ledger, self.history)
         self._transfer = Transferring()
         self._machine = AnsweringMachine(agent.answering_machine, direction)
@@ -115,6 +118,7 @@ class Conversation:
             self._hearing.deadline(
                 self._is_with_caller() and self._is_line_free(), may_interrupt=not self._ending.is_closing
             ),
+            self._speculation.deadline(self._guess()),
             self._listening.deadline() if self._is_with_caller() else None,
             self._transfer.deadline(),
             self._machine.deadline(),
@@ -203,6 +207,9 @@ class Conversation:
             self._ask(*self._answering.became_audible(now))
 
     def _take_answer(self, event: AnswerReport, now: float) -> None:
+        if (of_draft := self._speculation.take(event)) is not None:
+            self._ask(*of_draft)
+            return
         if not self._answering.is_current(event.turn_id):
             self.ignored_events += 1
             return
@@ -270,7 +277,12 @@ class Conversation:
 
     def _consider_callers_turn(self, now: float) -> None:
         if self._is_with_caller() and self._is_line_free() and self._hearing.take_turn(now):
-            self._ask(*self._answering.begin(self._hearing.voice_ended_at, now))
+            voice_ended_at = self._hearing.voice_ended_at
+            commands, kept_back = self._speculation.turn_ended(self._answering, voice_ended_at, now)
+            self._ask(*commands)
+            for report in kept_back:
+                self._take_answer(report, now)
+        self._ask(*self._speculation.follow(self._guess(), now))
 
     def _consider_our_silence(self, now: float) -> None:
         match self._no_progress.due(now):
@@ -374,7 +386,7 @@ class Conversation:
 
     def _finish(self, cause: str, source: str) -> None:
         self.turn.move(TurnState.TERMINATED)
-        self._ask(*self._answering.drop(self._answering.idle_from))
+        self._ask(*self._speculation.drop(), *self._answering.drop(self._answering.idle_from))
         self._ask(self._ending.finish(cause, source, self.direction, self._transfer.is_bridged))
 
     # --- derived state ---
@@ -386,6 +398,10 @@ class Conversation:
     def _is_line_free(self) -> bool:
         """Nothing is being said, nothing is being made."""
         return self.ledger.is_quiet() and not self._answering.is_under_way
+
+    def _guess(self) -> Guess | None:
+        """What the caller's turn will be if nothing more comes, while the agent could answer it."""
+        return self._hearing.guess() if self._is_with_caller() and self._is_line_free() else None
 
     def _is_with_caller(self) -> bool:
         """We talk with the caller, as opposed to ending, transferring, or waiting for a machine's tone."""

@@ -30,6 +30,8 @@ Words for which no voice was detected (it was missed, or the last sound is older
 ended when they came.
 """
 
+from dataclasses import dataclass
+
 from backend.call.agent_config import TurnTakingSettings
 from backend.call.unfinished import WordsEnd, how_words_end
 
@@ -38,6 +40,8 @@ KEY_PAUSE_S = 1.5
 NO_MARK_PART = 0.2
 HANGING_PART = 0.6
 DIGITS_PART = 0.6
+SPECULATE_AFTER_S = 0.2
+"""Silence after which the words so far are a guess at the turn: what a voice activity detector needs to be sure."""
 COMPLETE_FROM = 0.7
 """From this probability on the voice is taken as that of somebody who has finished."""
 INCOMPLETE_UP_TO = 0.3
@@ -48,6 +52,14 @@ _PARTS = {
     WordsEnd.HANGING: HANGING_PART,
     WordsEnd.DIGITS: DIGITS_PART,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What the caller's turn will be if nothing more comes, and from when on that may be thought."""
+
+    text: str
+    from_at: float
 
 
 class Endpointing:
@@ -130,6 +142,17 @@ class Endpointing:
         if self._keys:
             parts.append(f"[pressed {' '.join(self._keys)}]")
         return " ".join(parts)
+
+    def guess(self) -> Guess | None:
+        """None while the caller makes a sound or sounds unfinished, without words, and with keys."""
+        if self._is_speaking or self._keys or self._words_at is None or self._speech_ended_at is None:
+            return None
+        if self._verdict is not None and self._verdict <= INCOMPLETE_UP_TO:
+            return None
+        text = self.text
+        if how_words_end(text, self._language) in (WordsEnd.HANGING, WordsEnd.DIGITS):
+            return None
+        return Guess(text, self._speech_ended_at + SPECULATE_AFTER_S)
 
     def deadline(self) -> float | None:
         """When the turn ends if nothing more comes; None without words."""

@@ -17,7 +17,7 @@ from backend.call.agent_config import AgentConfig
 from backend.call.barge_in import BargeIn, is_ignorable
 from backend.call.commands import SpeechKind
 from backend.call.dead_air import DeadAir
-from backend.call.endpointing import Endpointing
+from backend.call.endpointing import Endpointing, Guess
 from backend.call.events import DtmfReceived, SpeechEnded, SpeechStarted, TranscriptReceived, TurnEndPredicted
 from backend.call.history import Entry, History
 from backend.call.playback import Ledger
@@ -107,6 +107,12 @@ class Hearing:
     @property
     def voice_ended_at(self) -> float | None:
         return self._endpointing.last_speech_ended_at
+
+    def guess(self) -> Guess | None:
+        """What the caller's turn will be if nothing more comes."""
+        if self._words_while_speaking and is_ignorable(self._endpointing.text, self._ignored_words):
+            return None
+        return self._endpointing.guess()
 
     def deadline(self, may_take_turn: bool, may_interrupt: bool) -> float | None:
         candidates = (

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -65,6 +66,11 @@ class ProductApi:
             "POST", "/api/calls", {name: value for name, value in body.items() if value is not None}
         )
         return str(reply["call_control_id"])
+
+    async def show_call(self, call_control_id: str) -> dict[str, Any]:
+        """A call's record: turns, latencies, events. ApiError with status 404 until it is stored, after the call's end."""
+        reply: dict[str, Any] = await self._ask("GET", f"/api/calls/{quote(call_control_id, safe='')}")
+        return reply
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         assert self._session is not None, "use `async with`"

@@ -26,6 +26,7 @@ from backend.call.commands import (
     Command,
     FinishCall,
     HangUp,
+    ReportDraft,
     ReportTurn,
     SendDtmf,
     Speak,
@@ -54,6 +55,7 @@ from backend.carrier.base import MediaStream
 from backend.errors import CallGone, CarrierError, StoreError
 from backend.metrics import (
     CHECK_INS,
+    DRAFTS,
     END_OF_TURN_SECONDS,
     EVENTS_IGNORED,
     FIRST_AUDIO_SECONDS,
@@ -245,6 +247,8 @@ class Session:
                 self._ask_carrier(self._hang_up, command)
             case ReportTurn():
                 self._report_turn(command)
+            case ReportDraft():
+                DRAFTS.count(result="used" if command.was_used else "thrown_away")
             case FinishCall():
                 self._recorder.finish(command, self._conversation, self._clock.monotonic())
             case _:

@@ -1,7 +1,8 @@
 """From the caller's last sample to the agent's first, as the caller hears it: espeak-ng and the scripted model,
 which answers without any delay of its own.
 
-The part above the agent's own endpointing delay is ours: detecting the end, the model, the voice, the way out.
+The part above the agent's own endpointing delay is ours: detecting the end, the model, the voice, the way out. How long each
+of them took is printed below the figure (`turn_legs.py`).
 """
 
 from backend.call.agent_config import TurnTakingSettings
@@ -9,6 +10,7 @@ from backend.rehearsal.load import quantiles
 from backend.rehearsal.runner import Stage
 from backend.rehearsal.scenario import Scenario
 from tests.bench.stage_runs import Figure, in_ms, run_many
+from tests.bench.turn_legs import as_figures, legs_of
 
 SCENARIO = Scenario.model_validate(
     {
@@ -46,5 +48,6 @@ async def measure(stage: Stage, *, calls: int = 40, at_once: int = 5) -> list[Fi
             "p95 ≤ 60 ms",
             in_ms(extra),
             quantiles(extra).p95 <= 0.060,
-        )
+        ),
+        *as_figures(await legs_of(stage, entries, endpointing_s)),
     ]

@@ -23,6 +23,17 @@ def test_without_a_voice_nothing_can_be_measured() -> None:
     )
 
 
+def test_an_adopted_answer_counts_from_now() -> None:
+    """It was asked for ahead of time, under an id of this call; nobody is asked again."""
+    answering = Answering(AgentConfig(name="Test"), History(), "key")
+    turn_id = answering.new_turn_id()
+    answering.adopt(turn_id, 9.5, 10.0)
+
+    assert answering.is_current(turn_id) and answering.is_unheard
+    assert answering.became_audible(10.2) == [ReportTurn(turn_id, 0.5, None, 0.7)]
+    assert answering.new_turn_id() != turn_id
+
+
 class Model:
     """One answer under way, begun at 10.0."""
 

@@ -10,8 +10,10 @@ from backend.call.endpointing import (
     INCOMPLETE_UP_TO,
     KEY_PAUSE_S,
     NO_MARK_PART,
+    SPECULATE_AFTER_S,
     STUCK_VOICE_S,
     Endpointing,
+    Guess,
 )
 
 SETTINGS = TurnTakingSettings(min_endpointing_delay_s=0.4, max_endpointing_delay_s=2.0)
@@ -249,3 +251,26 @@ def test_the_wait_stays_within_the_agents_bounds(text: str, probability: float |
             turn.end_predicted(probability, 11.0)
 
         assert 11.4 - 1e-9 <= (turn.deadline() or 0.0) <= 11.0 + longest_s + 1e-9
+
+
+def test_a_guess_is_what_the_turn_would_be_now() -> None:
+    """From a short silence on, with interim words too."""
+    turn = spoken()
+    assert turn.guess() is None
+    turn.words_heard("I need a", False, 11.05)
+    assert turn.guess() is None
+    turn.words_heard("I need a table", False, 11.1)
+
+    assert turn.guess() == Guess("I need a table", 11.0 + SPECULATE_AFTER_S)
+
+
+def test_there_is_no_guess_while_the_caller_may_go_on() -> None:
+    """Voice, keys, words or a sound that is unfinished."""
+    speaking, keyed, hanging, incomplete = spoken(until=None), spoken(), spoken(), spoken()
+    speaking.words_heard("I need a table.", True, 10.5)
+    for turn, text in ((keyed, "Yes."), (hanging, "I need a table and"), (incomplete, "I need a table.")):
+        turn.words_heard(text, True, 11.1)
+    keyed.key_pressed("1", 11.2)
+    incomplete.end_predicted(INCOMPLETE_UP_TO, 11.0)
+
+    assert [turn.guess() for turn in (speaking, keyed, hanging, incomplete)] == [None] * 4

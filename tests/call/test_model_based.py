@@ -4,8 +4,9 @@ The real `Conversation` and the shared playback ledger run in a simulated call. 
 the carrier's reports, let the caller speak, interrupt, hum and hang up, let the model and the voice fail or hang, lose
 the media socket, and let time pass. After every step `tests/fakes/call_referee.py` checks: speaking ends within the
 audio + 2 s; a deadline exists and moves forward; one check-in per silence; hang-up attempts in order; nothing after the
-last command; only the current generation is spoken; turns move only along the table (`InvalidTransition` would end the
-run). At the end all further reports are lost, and the call must still come to its end.
+last command; only the current generation is spoken; a draft is said only when the turn ended with its words; turns move
+only along the table (`InvalidTransition` would end the run). At the end all further reports are lost, and the call must
+still come to its end.
 
 2,000 examples of 50 steps, the same ones each time; HYPOTHESIS_PROFILE=night: 20,000 new ones.
 """
@@ -56,6 +57,14 @@ AGENTS = {
             "dead_air_settings": {"silence_timeout_normal": 2, "final_wait": 0, "max_checkins_before_disconnect": 3},
             "no_progress": {"transfer_target": "sales"},
         },
+    ),
+    "thinks ahead": AgentConfig(
+        **_BARE,
+        greeting="",
+        settings={"turn_taking": {"speculation": True, "min_endpointing_delay_s": 1.2, "max_endpointing_delay_s": 4.0}},
+    ),
+    "thinks ahead, impatient": AgentConfig(
+        **_BARE, greeting="", settings={"turn_taking": {"speculation": True, "min_endpointing_delay_s": 0.25}}
     ),
     "outbound, leaves a message": AgentConfig(
         **_BARE,

@@ -4,6 +4,7 @@ Judges by what the simulated carrier really played and by the commands, never by
 itself (apart from its claim to be speaking, which is the thing under test). `call_sim.py` shows it every step.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from backend.call.commands import (
     Command,
     FinishCall,
     HangUp,
+    ReportDraft,
     Speak,
     SpeakByCarrier,
     StopSpeaking,
@@ -47,6 +49,8 @@ class Referee:
     _numbers: int = 0
     _turn_ids: set[str] = field(default_factory=set)
     _open_turn: str | None = None
+    _last_think: Think | None = None
+    _used_drafts: set[str] = field(default_factory=set)
     _instant: float = -1.0
     _steps: int = 0
 
@@ -68,6 +72,7 @@ class Referee:
             self._instant, self._steps = now, int(not was_event)
         for command in commands:
             self._judge(command, now)
+        self._judge_draft(conversation, commands)
         if conversation.is_over:
             if not self.is_finished:
                 raise RuleBroken("over without FinishCall")
@@ -112,12 +117,28 @@ class Referee:
                 if self._open_turn is not None:
                     raise RuleBroken(f"thinks {command.turn_id} while {self._open_turn} is open")
                 self._turn_ids.add(command.turn_id)
+                self._last_think = command
                 self._open_turn = command.turn_id
             case StopThinking():
                 self.turn_was_finished(command.turn_id)
             case Transfer():
                 if self.hang_ups:
                     raise RuleBroken("transfers after the hang-up was asked for")
+
+    def _judge_draft(self, conversation: Conversation, commands: Sequence[Command]) -> None:
+        """An answer that was asked for ahead of time is said only after a turn of those very words."""
+        think = self._last_think
+        if think is None or not think.is_draft:
+            return
+        if ReportDraft(think.turn_id, was_used=True) in commands:
+            turn = [entry.text for entry in conversation.history.entries if entry.speaker == "caller"][-1]
+            asked = str(think.messages[-1]["content"])
+            if re.sub(r"\W+", "", turn).lower() != re.sub(r"\W+", "", asked).lower():
+                raise RuleBroken(f"a draft for {asked!r} answers {turn!r}")
+            self._used_drafts.add(think.turn_id)
+        is_said = any(isinstance(command, Speak) and command.kind == "answer" for command in commands)
+        if is_said and think.turn_id not in self._used_drafts:
+            raise RuleBroken(f"says {think.turn_id} before the turn has ended")
 
     def _judge_check_in(self, now: float) -> None:
         self.check_ins += 1

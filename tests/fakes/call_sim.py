@@ -26,6 +26,7 @@ from backend.call.commands import (
     Command,
     FinishCall,
     HangUp,
+    ReportDraft,
     ReportTurn,
     SendDtmf,
     Speak,
@@ -198,6 +199,8 @@ class CallSim:
         self.dtmf: list[str] = []
         self.transfers: list[Transfer] = []
         self.turns: list[ReportTurn] = []
+        self.drafts: list[ReportDraft] = []
+        """What became of the answers that were asked for ahead of time."""
         self.finish: FinishCall | None = None
         self.reports: list[Event] = []
         """Every end that was reported so far, for stories in which the carrier repeats itself."""
@@ -385,6 +388,8 @@ class CallSim:
                 self.dtmf.append(command.digits)
             case ReportTurn():
                 self.turns.append(command)
+            case ReportDraft():
+                self.drafts.append(command)
             case FinishCall():
                 self.finish = command
             case StartTranscription():
