@@ -9,11 +9,11 @@ GPU := $(VENV)/.gpu-installed
 # Whether everything that these files pin is there in that very version: then pip has nothing to tell.
 is_installed = $(PY) -c "import importlib.metadata as m, re, sys; pins = [re.match(r'([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)', line) for file in sys.argv[1:] for line in open(file)]; sys.exit(any(pin and m.version(pin[1]) != pin[2] for pin in pins))" $(1) 2>/dev/null
 
-.PHONY: help demo up test test-gpu lint types bench bench-gpu diagrams proto clean
+.PHONY: help demo up test test-gpu model-fixtures lint types bench bench-gpu diagrams proto clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 demo: $(RUNTIME) ## one real-time call against the real stack: timeline, recording, verdict
 	@$(PY) -m backend demo
@@ -26,6 +26,9 @@ test: $(DEV)     ## the whole suite, fast tests first
 
 test-gpu: $(GPU) ## the tests of the neural voices, on a GPU or without (installs several GB)
 	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py
+
+model-fixtures: $(GPU) ## small models with random weights for every neural voice, and how to use them
+	@$(PY) -m tests.fakes.model_fixtures
 
 lint: $(DEV)     ## style
 	@$(VENV)/bin/ruff check .

@@ -56,8 +56,8 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
     """`make demo` and its like are rules of the Makefile."""
-    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(_quoted(page.read_text(encoding="utf-8")))))
+    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", "\n".join(_quoted(page.read_text(encoding="utf-8")))))
 
     assert named - rules == set()
 

@@ -16,7 +16,7 @@ CHANNELS = 32
 SIDE = 8
 PHONEMES = " !,.:;?—…()“”ˈˌːabcdefghijklmnopqrstuvwxyzæçðøŋœɐɑɒɔɕɖəɚɛɜɟɡɣɤɥɨɪɯɰɱɲɳɸɹɻɽɾʀʁʂʃʈʊʋʌʎʏʑʒʔʙʝʟʤʧθχᵊAIOQSTWYᵻ"
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "n_token": 178,
     "hidden_dim": HIDDEN,
     "style_dim": STYLE,
@@ -44,6 +44,14 @@ CONFIG = {
     },
     "vocab": {phoneme: number for number, phoneme in enumerate(PHONEMES, 1)},
 }
+
+
+FOR_THE_PACKAGES_DECODER: dict[str, Any] = {
+    **CONFIG,
+    "hidden_dim": 512,
+    "istftnet": {**CONFIG["istftnet"], "upsample_initial_channel": 512},
+}
+"""The least that loads without `narrow_decoder`, as a worker does: 234 MB."""
 
 
 @contextmanager
@@ -75,13 +83,17 @@ def narrow_decoder() -> Iterator[None]:
         model.Decoder = whole
 
 
-def make_kokoro(directory: Path, voices: tuple[str, ...] = ("af_heart", "am_adam", "bf_emma", "ff_siwis")) -> None:
-    """Write the files. Call within `narrow_decoder`, unless CONFIG was replaced by one of the real size."""
+def make_kokoro(
+    directory: Path,
+    voices: tuple[str, ...] = ("af_heart", "am_adam", "bf_emma", "ff_siwis"),
+    config: dict[str, Any] = CONFIG,
+) -> None:
+    """Write the files. Call within `narrow_decoder`, unless `config` is FOR_THE_PACKAGES_DECODER."""
     import torch
     from kokoro import KModel
 
-    (directory / "voices").mkdir(parents=True)
-    (directory / "config.json").write_text(json.dumps(CONFIG))
+    (directory / "voices").mkdir(parents=True, exist_ok=True)
+    (directory / "config.json").write_text(json.dumps(config))
     empty = directory / "empty.pth"
     torch.manual_seed(1)
     torch.save({}, empty)  # leaves the random start
