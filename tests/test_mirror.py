@@ -58,6 +58,7 @@ EXCEPTIONS: dict[str, str] = {
     "workers/stt/recogniser": "a contract and a table; every other test of workers/stt",
     "workers/stt/recogniser_names": "a table; workers/stt builds every row",
     "workers/tts/engine_names": "a table; workers/tts/test_espeak.py builds every row",
+    "workers/tts/asking": "cli/test_voice_commands.py and test_doctor.py ask real workers",
     "workers/tts/adapter": "a contract and a table; workers/tts/test_engines.py",
     "workers/tts/proto/generate": "a build step; workers/tts/test_proto.py checks what it made",
 }

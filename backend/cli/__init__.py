@@ -25,7 +25,7 @@ from backend.doctor import examine
 
 @click.command()
 def doctor() -> None:
-    """Check settings, Redis, database, voice, web and the carrier's public key."""
+    """Check settings, Redis, database, voices, web and the carrier's public key."""
     signs = {"ok": "[green]✓[/]", "wrong": "[bold red]✗[/]", "skipped": "[yellow]–[/]"}
     findings = examine(os.environ)
     for finding in findings:

@@ -9,11 +9,12 @@ import asyncio
 import click
 
 from backend.cli.terminal import console
-from backend.cli.voice_commands import NOBODY, VoicesError, reachable_workers, told_errors, where
+from backend.cli.voice_commands import NOBODY, reachable_workers, told_errors, where
 from backend.engines.voice_routing import VoiceWorker
 from backend.rehearsal.report import print_verdict
 from backend.rehearsal.verdict import Verdict
 from backend.rehearsal.voice_check import TEXT, check_voice
+from backend.workers.tts.asking import VoicesError
 
 
 @click.command()

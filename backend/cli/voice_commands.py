@@ -1,8 +1,9 @@
-"""`python -m backend voices` and `python -m backend say`: who can speak, and a sentence into a file.
+"""`voices` and `say`: who can speak, and a sentence into a file; `voices load`, `voices unload`: the models of a running
+worker; `voices make`: a voice from a recording.
 
 Where the workers are found: --address, else TTS_ADDRESS, else the registry in Redis (--redis-url, else REDIS_URL of the
-settings). Speaks plain blocking gRPC with a deadline on every call: this process has no gevent. Exit codes: 0 all is
-well, 1 nobody there or the voice failed; click makes 2 of a wrong usage.
+settings); they are asked through backend/workers/tts/asking.py. Exit codes: 0 all is well, 1 nobody there or the voice
+failed; click makes 2 of a wrong usage.
 """
 
 import os
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import grpc
@@ -20,28 +21,22 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.audio.wav import build_wav
-from backend.engines.tts_grpc import CHANNEL_OPTIONS
 from backend.engines.voice_routing import Voice, VoiceRouter, VoiceWorker, Wanted
 from backend.errors import BackendError
 from backend.settings import Settings, load_settings
-from backend.store.connection import connect
-from backend.store.database import RedisDatabase
-from backend.store.voice_workers import VoiceWorkers
+from backend.workers.tts.adapter import EngineBroken
+from backend.workers.tts.asking import VoicesError, ask, load_model, plainly, registered, stub_for, unload_model
 from backend.workers.tts.checks import SAMPLE_RATES
-from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
+from backend.workers.tts.pocket.recording import check_recording
+from backend.workers.tts.proto import voice_pb2
 
-ASK_TIMEOUT_S = 3.0
 SPEAK_TIMEOUT_S = 120.0
-NOBODY = "no TTS worker is registered; is one running with the same REDIS_URL?"
+_Where = tuple[str | None, str | None]
+"""--address and --redis-url, as they may stand before the name of a subcommand too."""
+NOBODY = "no TTS worker is registered; is one running with the same REDIS_URL, and without TTS_ADDRESS?"
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 """Into a file or a pipe a table is as wide as it needs."""
-
-
-class VoicesError(BackendError):
-    """What the person at the terminal is told."""
-
-    whose_fault = "operator"
 
 
 def where(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,11 +45,15 @@ def where(command: Callable[..., None]) -> Callable[..., None]:
     return address(redis_url(command))
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @where
 @click.option("--all", "all_voices", is_flag=True, help="List every voice by name.")
-def voices(address: str | None, redis_url: str | None, all_voices: bool) -> None:
-    """TTS workers: models, voices, load."""
+@click.pass_context
+def voices(context: click.Context, address: str | None, redis_url: str | None, all_voices: bool) -> None:
+    """TTS workers: models, voices, load. With a command: load or unload a model, make a voice."""
+    context.obj = (address, redis_url)
+    if context.invoked_subcommand is not None:
+        return
     with told_errors():
         workers = reachable_workers(address, redis_url)
         if not workers:
@@ -63,6 +62,62 @@ def voices(address: str | None, redis_url: str | None, all_voices: bool) -> None
         if all_voices:
             for name, language, model in sorted({_row(voice) for worker in workers for voice in worker.voices or ()}):
                 console.print(f"{name}  {language}  {model}", markup=False)
+
+
+def _model_of_a_worker(command: Callable[..., None]) -> Callable[..., None]:
+    model = click.argument("model")
+    worker = click.option("--worker", help="Its name in the registry; needed when there are several.")
+    return model(worker(where(click.pass_obj(command))))
+
+
+@voices.command("load")
+@_model_of_a_worker
+def load(found: _Where, model: str, worker: str | None, address: str | None, redis_url: str | None) -> None:
+    """Make MODEL (an engine's name) resident in one worker, without a restart."""
+    with told_errors():
+        chosen = _the_worker(worker, address or found[0], redis_url or found[1])
+        loaded = load_model(chosen.address, _engine_of(model))
+        console.print(f"{loaded.name} is resident in {chosen.name}: {len(loaded.voices)} voices", markup=False)
+
+
+@voices.command("unload")
+@_model_of_a_worker
+def unload(found: _Where, model: str, worker: str | None, address: str | None, redis_url: str | None) -> None:
+    """Give back the memory of MODEL in one worker. Refused while it speaks."""
+    with told_errors():
+        chosen = _the_worker(worker, address or found[0], redis_url or found[1])
+        unloaded = unload_model(chosen.address, _engine_of(model))
+        console.print(f"{unloaded.name} is no longer resident in {chosen.name}", markup=False)
+
+
+@voices.command("make")
+@click.argument("name")
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--models-dir", type=click.Path(path_type=Path), help="Default: TTS_MODELS_DIR of the settings.")
+@click.option("--replace", is_flag=True, help="Overwrite a voice of that name.")
+def make(name: str, recording: Path, models_dir: Path | None, replace: bool) -> None:
+    """Make the pocket-tts voice NAME from RECORDING, a WAV file of 2 to 30 seconds. On the machine with the models."""
+    with told_errors():
+        directory = models_dir or load_settings(os.environ).tts_models_dir
+        try:
+            # Without torch a bad name or recording is still called by its name.
+            check_recording(name, recording)
+            from backend.workers.tts.pocket.make_voice import make_voice
+
+            made = make_voice(directory / "pocket", name, recording, may_replace=replace)
+        except ImportError as error:
+            raise VoicesError(f"{error.name} is not installed here; requirements-gpu.txt has it") from None
+        except EngineBroken as error:
+            raise VoicesError(str(error)) from None
+        console.print(f"{made}: {made.stat().st_size / 1e6:.1f} MB", markup=False)
+        console.print(
+            "a worker has it after its next start, or after: voices unload pocket-tts, voices load pocket-tts"
+        )
+
+
+def _engine_of(model: str) -> str:
+    """The registry names a model with its version, "pocket-tts@2026-10"; a worker knows it by its engine."""
+    return model.partition("@")[0]
 
 
 @click.command()
@@ -84,7 +139,7 @@ def say(text: str, voice: str, language: str, rate: str, out: Path, address: str
                 pcm, first_ms = _speak(worker, wanted, text, int(rate))
                 break
             except grpc.RpcError as error:
-                refusals.append(f"{worker.name}: {_plainly(error)}")
+                refusals.append(f"{worker.name}: {plainly(error)}")
                 if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                     raise VoicesError(refusals[-1]) from None  # the next worker would say the same
         else:
@@ -111,8 +166,8 @@ def _speak(worker: VoiceWorker, wanted: Wanted, text: str, rate: int) -> tuple[b
         sample_rate=rate,
     )
     pcm, first_ms, began = bytearray(), 0.0, time.perf_counter()
-    with grpc.insecure_channel(worker.address, CHANNEL_OPTIONS) as channel:
-        stream = voice_pb2_grpc.VoiceStub(channel).Synthesize(request, timeout=SPEAK_TIMEOUT_S)  # type: ignore[no-untyped-call]  # generated
+    with stub_for(worker.address) as stub:
+        stream = stub.Synthesize(request, timeout=SPEAK_TIMEOUT_S)
         for frame in stream:
             first_ms = first_ms or 1000 * (time.perf_counter() - began)
             pcm += frame.audio_data
@@ -126,35 +181,21 @@ def reachable_workers(address: str | None, redis_url: str | None) -> list[VoiceW
     """Who is there. What is said on the command line counts more than the settings."""
     settings = Settings() if address or redis_url else load_settings(os.environ)
     fixed = address or ("" if redis_url else settings.tts_address)
-    if fixed:
-        return [_ask(fixed)]
-    redis = connect(redis_url or settings.redis_url, timeout_s=ASK_TIMEOUT_S)
-    try:
-        return VoiceWorkers(RedisDatabase(redis)).list()
-    finally:
-        redis.close()
+    return [ask(fixed)] if fixed else registered(redis_url or settings.redis_url)
 
 
-def _ask(address: str) -> VoiceWorker:
-    """What the worker at this address says of itself."""
-    try:
-        with grpc.insecure_channel(address, CHANNEL_OPTIONS) as channel:
-            stub = voice_pb2_grpc.VoiceStub(channel)  # type: ignore[no-untyped-call]  # generated
-            health = stub.Health(voice_pb2.HealthRequest(), timeout=ASK_TIMEOUT_S)
-            models = stub.ListModels(voice_pb2.ListModelsRequest(), timeout=ASK_TIMEOUT_S).models
-    except grpc.RpcError as error:
-        raise VoicesError(f"{address}: {_plainly(error)}") from None
-    return VoiceWorker(
-        name=address,
-        address=address,
-        max_concurrent_sessions=health.max_sessions,
-        voices=tuple(Voice(voice.name, voice.language, model.name) for model in models for voice in model.voices),
-        resident_models=tuple(health.resident_models),
-        rtf=health.rtf_p50,
-        queue_depth=health.running,
-        p50_latency_ms=health.first_frame_p50_ms,
-        is_draining=health.status == voice_pb2.HealthResponse.DRAINING,
-    )
+def _the_worker(name: str | None, address: str | None, redis_url: str | None) -> VoiceWorker:
+    """The one that is meant. Raises VoicesError when that is not clear."""
+    workers = reachable_workers(address, redis_url)
+    if not workers:
+        raise VoicesError(NOBODY)
+    names = ", ".join(worker.name for worker in workers)
+    if name is None and len(workers) > 1:
+        raise VoicesError(f"which worker? --worker names one of {names}")
+    for worker in workers:
+        if name in (None, worker.name):
+            return worker
+    raise VoicesError(f"no worker has the name {name!r}; there are {names}")
 
 
 def _table(workers: list[VoiceWorker]) -> Table:
@@ -179,14 +220,6 @@ def _table(workers: list[VoiceWorker]) -> Table:
 
 def _row(voice: Voice) -> tuple[str, str, str]:
     return voice.name, voice.language, voice.model
-
-
-def _plainly(error: Any) -> str:
-    """A gRPC error in the words of whoever raised it."""
-    details = str(error.details() or "")
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return f"does not answer ({details.splitlines()[0][:160] if details else 'no reason given'})"
-    return f"{error.code().name}: {details}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """How many calls one device speaks to with pocket-tts: `python -m tests.bench.bench_gpu [streams…]` (make bench-gpu).
 
 On a GPU with random weights of full size (english_2026-10); on a CPU with tiny ones and for a shorter time, which proves the
-command and shows how the schedule bends, and says nothing of a GPU. The weights' values cost nothing and save nothing. For each number of streams, so many listeners ask for texts of some seconds, one after the other with short
+command and shows how the schedule bends, and says nothing of a GPU. The weights' values cost nothing and save nothing.
+For each number of streams, so many listeners ask for texts of some seconds, one after the other with short
 pauses, and hear every frame as a telephone would: at the speed of speech from the first frame on. Measured through the
 engine as the worker uses it, without gRPC:
 

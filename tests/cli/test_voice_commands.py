@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from backend.audio.wav import parse_wav
+from backend.audio.wav import build_wav, parse_wav
 from backend.cli import main
 from backend.engines.voice_routing import Voice, VoiceWorker
 from backend.store.connection import connect
@@ -124,3 +124,64 @@ def test_what_goes_wrong_is_said_in_a_line(worker: Server, tmp_path: Path, argum
 
     assert code == 1 and said in output
     assert not (tmp_path / "x.wav").exists()
+
+
+@pytest.mark.live
+def test_a_model_is_unloaded_and_loaded_again_while_the_worker_runs(tmp_path: Path) -> None:
+    """Between the two nobody speaks, and that is said; the registry's name of a model, with its version, will do."""
+    with voice_server() as server:
+        where = ["--address", server.address]
+        assert run("voices", "unload", "espeak-ng", *where) == (
+            0, f"espeak-ng is no longer resident in {server.address}\n"
+        )  # fmt: skip
+        _, listed = run("voices", *where)
+        code, refused = run("say", "Hello.", "--voice", "en-us", "--out", str(tmp_path / "x.wav"), *where)
+        assert "none" in listed and (code, "no voice available" in refused) == (1, True)
+        code, said = run("voices", *where, "load", "espeak-ng@1.52")
+        assert code == 0 and f"espeak-ng is resident in {server.address}: " in said
+        assert run("say", "Hello.", "--voice", "en-us", "--out", str(tmp_path / "x.wav"), *where)[0] == 0
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["load", "flite"], "NOT_FOUND: model: 'flite' is unknown; configured here are espeak-ng"),
+        (["unload", "flite"], "NOT_FOUND: model: 'flite' is unknown; configured here are espeak-ng"),
+        (["load", "espeak-ng", "--worker", "gpu-9"], "no worker has the name 'gpu-9'; there are "),
+        (["load", "espeak-ng", "--address", NOBODY], f"{NOBODY}: does not answer"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_said_in_a_line(worker: Server, arguments: list[str], said: str) -> None:
+    """Exit code 1, no traceback."""
+    where = [] if "--address" in arguments else ["--address", worker.address]
+    code, output = run("voices", *arguments, *where)
+
+    assert code == 1 and said in output
+
+
+@pytest.mark.live
+def test_of_several_workers_one_is_named(redis: RedisServer, registry: VoiceWorkers, worker: Server) -> None:
+    """To load a model everywhere by accident would be dear."""
+    where = ["--redis-url", redis.url]
+    assert "no TTS worker is registered" in run("voices", "load", "espeak-ng", *where)[1]
+    registry.register(VoiceWorker("gpu-1", worker.address, 4))
+    assert "resident in gpu-1" in run("voices", "load", "espeak-ng", *where)[1]
+    registry.register(VoiceWorker("gpu-2", NOBODY, 4))
+    code, output = run("voices", "load", "espeak-ng", *where)
+
+    assert (code, "--worker names one of gpu-1, gpu-2" in output) == (1, True)
+    assert "resident in gpu-1" in run("voices", "load", "espeak-ng", "--worker", "gpu-1", *where)[1]
+
+
+def test_a_voice_is_not_made_of_a_bad_recording(tmp_path: Path) -> None:
+    """Said before torch is even looked for; nothing is written."""
+    (tmp_path / "short.wav").write_bytes(build_wav(b"\1\2" * 24000, 24000))
+    for arguments, said in (
+        (["anna", str(tmp_path / "short.wav")], "short.wav: 1.0 s is too short; allowed are 2 to 30 s"),
+        (["anna", str(tmp_path / "none.wav")], "none.wav: No such file"),
+        (["../anna", str(tmp_path / "short.wav")], "voice name: '../anna'; allowed are"),
+    ):
+        code, output = run("voices", "make", *arguments, "--models-dir", str(tmp_path / "models"))
+        assert code == 1 and said in output
+    assert not (tmp_path / "models").exists()

@@ -46,6 +46,13 @@ class PocketModel:
 
 def load_model(directory: Path, device: str = "") -> PocketModel:
     """Raises EngineBroken, which names the file that is missing or unusable. `device`: "" is the GPU if there is one."""
+    tts = load_weights(directory, device)
+    voices = {path.stem: load_voice(tts, path) for path in _voice_files(directory / "voices")}
+    return PocketModel(tts, voices, tts.flow_lm.speaker_proj_weight.device)
+
+
+def load_weights(directory: Path, device: str = "") -> TTSModel:
+    """The model without its voices. Raises as `load_model` does."""
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     config = _read_config(directory)
     # The package is talkative and warns of what is normal here.
@@ -61,8 +68,12 @@ def load_model(directory: Path, device: str = "") -> PocketModel:
         # Ten bits of mantissa, chosen by batch size: a row would not be what it is alone.
         torch.backends.cudnn.allow_tf32 = False
     tts.to(chosen).eval().requires_grad_(False)
-    voices = {path.stem: _load_voice(tts, path) for path in _voice_files(directory / "voices")}
-    return PocketModel(tts, voices, chosen)
+    return tts
+
+
+def can_clone(tts: TTSModel) -> bool:
+    """The published weights come with and without what makes a voice of a recording."""
+    return bool(tts.flow_lm.speaker_proj_weight.any())
 
 
 def _read_config(directory: Path) -> dict[str, Any]:
@@ -109,8 +120,9 @@ def _voice_files(directory: Path) -> Iterator[Path]:
 
 
 @torch.inference_mode()
-def _load_voice(tts: TTSModel, path: Path) -> Voice:
-    if path.suffix == ".wav" and not bool(tts.flow_lm.speaker_proj_weight.any()):
+def load_voice(tts: TTSModel, path: Path) -> Voice:
+    """One voice of this model. Raises EngineBroken."""
+    if path.suffix == ".wav" and not can_clone(tts):
         raise EngineBroken(f"pocket-tts: {path}: these weights cannot make a voice from a recording")
     try:
         state = tts.get_state_for_audio_prompt(path, truncate=True)

@@ -1,7 +1,7 @@
 """What runs here without torch, and what with it.
 
-test_scheduler.py and test_unloaded.py need nothing. The others import torch and pocket-tts as their subjects do; they
-are collected where requirements-gpu.txt is installed (tests/conftest.py says where it is not).
+test_recording.py, test_scheduler.py and test_unloaded.py need nothing. The others import torch and pocket-tts as their
+subjects do; they are collected where requirements-gpu.txt is installed (tests/conftest.py says where it is not).
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 IS_INSTALLED = find_spec("torch") is not None and find_spec("pocket_tts") is not None
-WITHOUT_TORCH = ("test_scheduler.py", "test_unloaded.py")
+WITHOUT_TORCH = ("test_recording.py", "test_scheduler.py", "test_unloaded.py")
 NEED_TORCH = sorted(path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in WITHOUT_TORCH)
 
 collect_ignore = [] if IS_INSTALLED else NEED_TORCH
