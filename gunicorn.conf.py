@@ -10,10 +10,6 @@ from gevent import monkey
 monkey.patch_all()
 
 import os  # noqa: E402  after patching, on purpose
-
-# gRPC's own fork handlers abort subprocesses of a process with an open channel. Must stand before its first import.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 

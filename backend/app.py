@@ -17,7 +17,6 @@ from backend.carrier.telnyx.inbound import TelnyxInbound
 from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
 from backend.clock import SystemClock
 from backend.engines.llm_openai import OpenAiLlm
-from backend.engines.tts_grpc import prepare_gevent
 from backend.engines.turn_model import make_turn_model
 from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
@@ -63,7 +62,6 @@ def start_worker(app: Flask) -> workers.Worker:
     worker_id = workers.new_worker_id(os.getpid())
     api_key = read_or_make_api_key(settings)
     logs.configure(settings.log_level, worker=worker_id, secrets=[*settings.secret_values(), api_key])
-    prepare_gevent()
     call_services = make_call_services(settings, worker_id)
     worker = workers.Worker(call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency)
     workers.install(app, worker)

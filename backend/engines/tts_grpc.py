@@ -1,13 +1,11 @@
 """A voice in a TTS worker process, spoken to over gRPC from inside a gevent worker.
 
 Decides what the frames of the wire mean (the table in voice.proto) and turns every way of failing into an EngineError.
-Not decided here: which worker is used, what is spoken, when.
+Not decided here: how messages travel (`grpc_channel.py`), which worker is used, what is spoken, when.
 
-The rules this file keeps, each learned the hard way (server-facts Q3):
-- `prepare_gevent` runs after monkey patching and before the first channel; the worker class calls it.
-- A channel is made on first use, in the process that uses it, one per address: one made before a fork hangs the child.
-- This module is imported before any other that imports grpc: it turns gRPC's fork support off, see below.
-- Every wait has a gevent.Timeout of its own: keepalive alone notices a hung worker late or never.
+The rules this file keeps:
+- A channel is made on first use, in the process that uses it, one per address.
+- Every wait has a gevent.Timeout of its own: nothing else notices a hung worker. A message that is there needs none.
 - Whatever way a stream is left, it is cancelled: a killed greenlet alone leaves it running.
 """
 
@@ -16,29 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
-# Read once, when grpc is imported. With it on, gRPC restarts its own threads in every forked child, also in one that is
-# about to become another program and closes their descriptors first: one in ten subprocesses of a worker with a channel
-# was aborted before it began. Nothing needs it: channels are only made after gunicorn's fork.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+import gevent
+from google.protobuf.message import DecodeError, Message
 
-import gevent  # noqa: E402 - after the line above
-import grpc  # noqa: E402
-from gevent import monkey  # noqa: E402
-from grpc.experimental import gevent as grpc_gevent  # noqa: E402
-
-from backend.engines.base import AudioFrame, SynthesisRequest  # noqa: E402
-from backend.errors import EngineBusy, EngineError, EngineFailed, EngineTimedOut  # noqa: E402
-from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Ticket  # noqa: E402
-from backend.workers.tts.checks import LONGEST_TEXT  # noqa: E402
-from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc  # noqa: E402
+from backend.engines.base import AudioFrame, SynthesisRequest
+from backend.engines.grpc_call import Call, RpcFailed, Status
+from backend.engines.grpc_channel import Channel
+from backend.errors import EngineBusy, EngineError, EngineFailed, EngineTimedOut
+from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Ticket
+from backend.workers.tts.checks import LONGEST_TEXT
+from backend.workers.tts.proto import voice_pb2
 
 ENGINE = "tts"
 FIRST_FRAME_DURATION_MS = 20
 """The first frame is short, so that the caller hears something early."""
-LEAST_POOL_THREADS = 32
-"""Each channel that waits holds a thread of gevent's pool, ten by default and shared with name resolution."""
 REMEMBER_CANCEL_S = 60.0
 """How long a cancel waits for its synthesis. Longer than in the worker: a message may wait here for its turn."""
 MOST_SYNTHESES = 100_000
@@ -48,37 +38,10 @@ MOST_INVALID_IN_A_ROW = 100
 RPC_TIMEOUT_S = 1.0
 """For the calls that are not a synthesis."""
 
-CHANNEL_OPTIONS = (
-    ("grpc.keepalive_time_ms", 5_000),
-    ("grpc.keepalive_timeout_ms", 1_000),
-    # Without this one a stopped worker went unnoticed for a minute. Longer than the wait for a frame, which comes first.
-    ("grpc.http2.ping_timeout_ms", 1_500),
-    ("grpc.http2.max_pings_without_data", 0),
-    # A worker that comes back is used again within a second, not after gRPC's two minutes. The second figure is also how
-    # long connecting may take.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Two workers on one address must not share a socket through gRPC's global pool after a restart.
-    ("grpc.use_local_subchannel_pool", 1),
-    # A proxy of the environment is for the world outside.
-    ("grpc.enable_http_proxy", 0),
-)
+SERVICE = "/offhook.voice.v1.Voice/"
+ENDS_WITH_DATA = ("final-frame", "data")
 
-_channels: dict[tuple[int, str], grpc.Channel] = {}
-_is_prepared = False
-
-
-def prepare_gevent() -> None:
-    """Make gRPC and gevent work together in this process. After monkey patching, before any channel; once is enough."""
-    global _is_prepared
-    if not monkey.is_module_patched("threading"):
-        raise RuntimeError("prepare_gevent: gevent.monkey.patch_all() must have run first")
-    if not _is_prepared:
-        grpc_gevent.init_gevent()
-        _is_prepared = True
-    pool = gevent.get_hub().threadpool
-    pool.maxsize = max(pool.maxsize, LEAST_POOL_THREADS)
+_channels: dict[tuple[int, str], Channel] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +77,8 @@ class GrpcTts:
         self._first_frame_timeout_s = first_frame_timeout_s
         self._frame_timeout_s = frame_timeout_s
         self._cancels = Cancels(MOST_SYNTHESES, REMEMBER_CANCEL_S)
-        self._calls: dict[str, Any] = {}
-        self._cancel_rpcs: set[Any] = set()
+        self._calls: dict[str, Call] = {}
+        self._cancel_rpcs: set[gevent.Greenlet] = set()
 
     def synthesize(self, request: SynthesisRequest) -> Iterator[AudioFrame]:
         """Begins with the first pull."""
@@ -143,18 +106,17 @@ class GrpcTts:
         if call is not None:
             call.cancel()
         try:
-            rpc = self._stub().Cancel.future(
-                voice_pb2.CancelRequest(synthesis_id=synthesis_id), timeout=RPC_TIMEOUT_S, wait_for_ready=False
-            )
-            # Nobody waits for the answer, yet somebody must hold the call until it is over.
-            self._cancel_rpcs.add(rpc)
-            rpc.add_done_callback(self._cancel_rpcs.discard)
-        except (grpc.RpcError, ValueError, TypeError):
-            pass  # cancel never raises; an id that cannot be sent cannot have been sent before either
+            message = voice_pb2.CancelRequest(synthesis_id=synthesis_id).SerializeToString()
+        except (ValueError, TypeError):
+            return  # an id that cannot be sent cannot have been sent before either
+        # It is on its way when this returns; nobody waits for the answer, yet somebody must end the call.
+        rpc = gevent.spawn(self._settle, self._channel().open(SERVICE + "Cancel", message, RPC_TIMEOUT_S))
+        self._cancel_rpcs.add(rpc)
+        rpc.link(self._cancel_rpcs.discard)
 
     def health(self) -> VoiceHealth:
         """Asks the worker. Raises EngineError."""
-        answer = self._ask(self._stub().Health, voice_pb2.HealthRequest())
+        answer = voice_pb2.HealthResponse.FromString(self._ask("Health", voice_pb2.HealthRequest()))
         return VoiceHealth(
             is_serving=answer.status == voice_pb2.HealthResponse.SERVING,
             is_draining=answer.status == voice_pb2.HealthResponse.DRAINING,
@@ -167,7 +129,7 @@ class GrpcTts:
 
     def voices(self) -> list[VoiceName]:
         """Every voice of the worker's resident models. Raises EngineError."""
-        answer = self._ask(self._stub().ListModels, voice_pb2.ListModelsRequest())
+        answer = voice_pb2.ListModelsResponse.FromString(self._ask("ListModels", voice_pb2.ListModelsRequest()))
         return [
             VoiceName(voice.name, voice.language, voice.description, model.name)
             for model in answer.models
@@ -180,14 +142,14 @@ class GrpcTts:
         if channel is not None:
             channel.close()
 
-    def _stub(self) -> voice_pb2_grpc.VoiceStub:
+    def _channel(self) -> Channel:
         key = (os.getpid(), self.address)
         channel = _channels.get(key)
         if channel is None:
-            channel = _channels[key] = grpc.insecure_channel(self.address, CHANNEL_OPTIONS)
-        return voice_pb2_grpc.VoiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+            channel = _channels[key] = Channel(self.address)
+        return channel
 
-    def _open(self, request: SynthesisRequest) -> Any:
+    def _open(self, request: SynthesisRequest) -> Call:
         if len(request.text) > LONGEST_TEXT:
             # Far too long a message would come back as RESOURCE_EXHAUSTED, which elsewhere means: try again.
             raise _never_again(f"text: {len(request.text)} characters; allowed are at most {LONGEST_TEXT}")
@@ -202,12 +164,12 @@ class GrpcTts:
                 frame_duration_ms=request.frame_duration_ms,
                 first_frame_duration_ms=FIRST_FRAME_DURATION_MS,
             )
-            return self._stub().Synthesize(message)
+            return self._channel().open(SERVICE + "Synthesize", message.SerializeToString())
         except (ValueError, TypeError) as error:
             # A lone surrogate in the text, a negative number: nothing that the wire could carry.
             raise _never_again(f"the request cannot be sent: {type(error).__name__}") from None
 
-    def _frames(self, call: Any, request: SynthesisRequest, ticket: Ticket) -> Iterator[AudioFrame]:
+    def _frames(self, call: Call, request: SynthesisRequest, ticket: Ticket) -> Iterator[AudioFrame]:
         """The stream's frames, exactly one of them final; none final when it was cancelled."""
         held: AudioFrame | None = None
         ends_with_data = False
@@ -218,7 +180,7 @@ class GrpcTts:
             if message is None:
                 return
             if sequence_number == 0:
-                ends_with_data = ("final-frame", "data") in [tuple(pair) for pair in call.initial_metadata()]
+                ends_with_data = ENDS_WITH_DATA in call.initial_metadata
             timeout_s = self._frame_timeout_s
             frame = _parse_frame(message, request, sequence_number)
             sequence_number += 1
@@ -239,33 +201,58 @@ class GrpcTts:
             else:
                 held = frame  # an older worker's: only the next message tells whether this one is the last
 
-    def _next(self, call: Any, ticket: Ticket, timeout_s: float) -> voice_pb2.AudioFrame | None:
+    def _next(self, call: Call, ticket: Ticket, timeout_s: float) -> voice_pb2.AudioFrame | None:
         """The next message that means something; None when the synthesis was cancelled. One timeout for all of it."""
+        give_up_at = 0.0
         try:
-            with _limit(timeout_s, "no audio"):
-                for _ in range(MOST_INVALID_IN_A_ROW):
-                    message: voice_pb2.AudioFrame = next(call)
-                    if message.audio_data or message.is_final:
-                        return message
-                    self.invalid_frames += 1
-        except StopIteration:
-            reason: EngineError = EngineFailed("the voice ended without its final frame", engine=ENGINE)
-        except grpc.RpcError as error:
+            for _ in range(MOST_INVALID_IN_A_ROW):
+                data = call.take()
+                if data is None:
+                    give_up_at = give_up_at or monotonic() + timeout_s
+                    with _limit(give_up_at - monotonic(), f"no audio from the voice within {timeout_s:g} s"):
+                        data = call.receive()
+                if data is None:
+                    reason: EngineError = EngineFailed("the voice ended without its final frame", engine=ENGINE)
+                    break
+                message: voice_pb2.AudioFrame = voice_pb2.AudioFrame.FromString(data)
+                if message.audio_data or message.is_final:
+                    return message
+                self.invalid_frames += 1
+            else:
+                reason = EngineFailed("the voice sends nothing but invalid frames", engine=ENGINE)
+        except RpcFailed as error:
             reason = _engine_error(error)
+        except DecodeError:
+            reason = EngineFailed("the voice sends what is no frame", engine=ENGINE)
         except EngineTimedOut as error:
             reason = error
-        else:
-            reason = EngineFailed("the voice sends nothing but invalid frames", engine=ENGINE)
         if ticket.is_cancelled:
             return None
         raise reason from None
 
-    def _ask(self, method: Any, message: Any) -> Any:
+    def _ask(self, method: str, message: Message) -> bytes:
+        """The one message that answers. Raises EngineError."""
+        call = self._channel().open(SERVICE + method, message.SerializeToString(), RPC_TIMEOUT_S)
         try:
-            with _limit(RPC_TIMEOUT_S + 0.1, "no answer"):
-                return method(message, timeout=RPC_TIMEOUT_S)
-        except grpc.RpcError as error:
+            with _limit(RPC_TIMEOUT_S + 0.1, f"no answer from the voice within {RPC_TIMEOUT_S:g} s"):
+                answer = call.receive()
+        except RpcFailed as error:
             raise _engine_error(error) from None
+        finally:
+            call.cancel()
+        if answer is None:
+            raise EngineFailed("the voice answered nothing", engine=ENGINE)
+        return answer
+
+    def _settle(self, call: Call) -> None:
+        """Wait for an answer that nobody needs."""
+        try:
+            with _limit(RPC_TIMEOUT_S, "no answer"):
+                call.receive()
+        except (RpcFailed, EngineTimedOut):
+            pass  # a cancel never fails
+        finally:
+            call.cancel()
 
 
 @contextmanager
@@ -278,7 +265,7 @@ def _limit(timeout_s: float, what: str) -> Iterator[None]:
     except gevent.Timeout as error:
         if error is not timeout:
             raise  # somebody else's, further out
-        raise EngineTimedOut(f"{what} from the voice within {timeout_s:g} s", engine=ENGINE) from None
+        raise EngineTimedOut(what, engine=ENGINE) from None
     finally:
         timeout.close()
 
@@ -295,18 +282,18 @@ def _parse_frame(message: voice_pb2.AudioFrame, request: SynthesisRequest, seque
     return AudioFrame(pcm, message.sample_rate, sequence_number, message.is_final)
 
 
-def _engine_error(error: grpc.RpcError) -> EngineError:
+def _engine_error(error: RpcFailed) -> EngineError:
     """The worker's status as one of ours."""
-    code, details = error.code(), error.details() or ""
-    message = f"{code.name}: {details}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return EngineBusy(message, engine=ENGINE)
-    # A connection that gRPC gave up because nothing answered on it has no status of its own, only these words.
-    has_stalled = code is grpc.StatusCode.UNAVAILABLE and ("timeout" in details or "timed out" in details)
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED or has_stalled:
-        return EngineTimedOut(message, engine=ENGINE)
-    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED):
-        return _never_again(message)
+    message = str(error)
+    match error.status:
+        case Status.RESOURCE_EXHAUSTED:
+            return EngineBusy(message, engine=ENGINE)
+        case Status.DEADLINE_EXCEEDED:
+            return EngineTimedOut(message, engine=ENGINE)
+        case Status.UNAVAILABLE if "timed out" in error.details:  # the connection was given up: nothing answered on it
+            return EngineTimedOut(message, engine=ENGINE)
+        case Status.INVALID_ARGUMENT | Status.UNIMPLEMENTED:
+            return _never_again(message)
     return EngineFailed(message, engine=ENGINE)
 
 

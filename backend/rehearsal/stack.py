@@ -135,7 +135,6 @@ class Stack:
         own = {
             "PYTHON": sys.executable,
             "PYTHONUNBUFFERED": "1",
-            "GRPC_ENABLE_FORK_SUPPORT": "0",
             "RUN_DIR": str(self.folder),
             "SUPERVISOR_SOCKET": str(self.socket_path),
             "REDIS_PORT": str(self._redis_port),

@@ -24,8 +24,8 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.engines.tts_grpc import CHANNEL_OPTIONS
 from backend.rehearsal.verdict import Check
+from backend.workers.tts.client_options import CHANNEL_OPTIONS
 from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
 
 TEXT = "Good morning, this is a test of the voice. It should be easy to understand."

@@ -17,7 +17,7 @@ import time  # noqa: E402
 import gevent  # noqa: E402
 
 from backend.engines.base import SynthesisRequest  # noqa: E402
-from backend.engines.tts_grpc import GrpcTts, prepare_gevent  # noqa: E402
+from backend.engines.tts_grpc import GrpcTts  # noqa: E402
 from tests.workers.tts.processes import voice_server  # noqa: E402
 
 SENTENCE = "Thank you for calling, how can I help you today?"
@@ -61,7 +61,6 @@ def cpu_per_second(voice: GrpcTts, frame_duration_ms: int) -> None:
 
 
 def main(rounds: int) -> int:
-    prepare_gevent()
     with voice_server() as server:
         voice = GrpcTts(server.address)
         for _ in range(3):

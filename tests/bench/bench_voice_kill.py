@@ -40,7 +40,7 @@ from backend.call.agent_config import AgentConfig  # noqa: E402
 from backend.call.events import CallHungUp  # noqa: E402
 from backend.clock import SystemClock  # noqa: E402
 from backend.engines.base import AudioFrame, SynthesisRequest  # noqa: E402
-from backend.engines.tts_grpc import GrpcTts, prepare_gevent  # noqa: E402
+from backend.engines.tts_grpc import GrpcTts  # noqa: E402
 from backend.engines.voices import RoutedTts  # noqa: E402
 from backend.records.database import Database  # noqa: E402
 from backend.records.migrate import migrate  # noqa: E402
@@ -168,7 +168,6 @@ def judge(
 
 
 def run(kills: int, seed: int = 1) -> dict[str, Any]:
-    prepare_gevent()
     rng = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="voice-kill-"))
     rounds: list[Round] = []

@@ -10,12 +10,12 @@ from typing import Any
 
 import grpc
 
-from backend.engines.tts_grpc import CHANNEL_OPTIONS
 from backend.engines.voice_routing import Voice, VoiceWorker
 from backend.errors import BackendError
 from backend.store.connection import connect
 from backend.store.database import RedisDatabase
 from backend.store.voice_workers import VoiceWorkers
+from backend.workers.tts.client_options import CHANNEL_OPTIONS
 from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
 
 ASK_TIMEOUT_S = 3.0

@@ -14,7 +14,7 @@ import gevent  # noqa: E402
 
 from backend import errors  # noqa: E402
 from backend.engines.base import SynthesisRequest  # noqa: E402
-from backend.engines.tts_grpc import GrpcTts, prepare_gevent  # noqa: E402
+from backend.engines.tts_grpc import GrpcTts  # noqa: E402
 
 _numbers = itertools.count()
 
@@ -24,7 +24,6 @@ def ask(text: str = "Hello there.", **fields: Any) -> SynthesisRequest:
 
 
 def main() -> None:
-    prepare_gevent()
     result: dict[str, Any] = {}
     names = {
         "tts": GrpcTts,
