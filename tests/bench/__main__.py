@@ -10,6 +10,7 @@
     vad          CPU of voice activity at 40 calls, how long it blocks the hub, beside the bare runtime
     voice        first frame and CPU of the embedded voice
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
+    speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
 """
@@ -28,7 +29,7 @@ from backend.rehearsal.load import run_load
 from backend.rehearsal.scenario import load_scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
-from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn, vad_cost
+from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn, speculation, vad_cost
 from tests.bench.stage_runs import Figure
 
 FIGURES_FILE = Path("docs/FIGURES.md")
@@ -111,6 +112,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "vad": vad_cost.measure,
     "voice": lambda: command("tests.bench.bench_tts"),
     "smart_turn": smart_turn.measure,
+    "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
 
 

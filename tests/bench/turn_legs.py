@@ -30,7 +30,7 @@ async def legs_of(stage: Stage, entries: Sequence[LogEntry], endpointing_s: floa
     to_wall = time.time() - stage.carrier.now()
     found: dict[str, list[float]] = {name: [] for name in NAMES}
     for call in sorted({entry.call_control_id for entry in entries if entry.call_control_id}):
-        events = await _timeline(stage, call)
+        events = await timeline_of(stage, call)
         of_call = [entry for entry in entries if entry.call_control_id == call]
         ends = [entry.at + to_wall for entry in of_call if entry.kind == "caller_speech_ended"]
         begins = [entry.at + to_wall for entry in of_call if entry.kind == "agent_audio_started"]
@@ -62,7 +62,7 @@ def _note(found: dict[str, list[float]], name: str, at: float | None, since: flo
         found[name].append(at - since)
 
 
-async def _timeline(stage: Stage, call_control_id: str) -> list[dict[str, Any]]:
+async def timeline_of(stage: Stage, call_control_id: str) -> list[dict[str, Any]]:
     """The record's events; it is stored a moment after the call's end."""
     give_up_at = time.monotonic() + STORED_WITHIN_S
     while True:

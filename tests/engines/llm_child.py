@@ -68,7 +68,8 @@ def main() -> None:
     nowhere = Listener("http://127.0.0.1:1/v1")
     for name in ("never", "never"):
         other.llm.cancel(name)
-    result: dict[str, Any] = {"warm": other.llm.warm_up()}
+    nowhere.llm.warm_up()  # asks nobody: there is nobody
+    result: dict[str, Any] = {"warm": {"running": len(nowhere.llm._running), "again": other.llm.warm_up()}}
     result["reused"] = [other.listen(model="ok") for _ in range(5)]
     result["words"] = scripted.listen("How are you?")
     result["tool"] = scripted.listen("Goodbye.")

@@ -60,6 +60,12 @@ def _wait_for(port: int) -> None:
             time.sleep(0.05)
 
 
+def test_warming_up_asks_nobody(heard: dict[str, Any]) -> None:
+    """It works where no server listens, and leaves nothing running; the first real answer is whole."""
+    assert heard["warm"] == {"running": 0, "again": None}
+    assert heard["reused"][0]["pieces"] == WORDS
+
+
 def test_words_come_in_order_and_as_they_are_written(heard: dict[str, Any]) -> None:
     """The first long before the last."""
     words = heard["words"]
