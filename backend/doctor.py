@@ -60,7 +60,7 @@ def _run(part: str, check: Callable[[Settings], str | None], settings: Settings)
         return Finding(part, "wrong", str(error))
     except Exception as error:  # whatever a broken part throws is the finding
         return Finding(part, "wrong", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
-    return Finding(part, "ok", detail) if detail is not None else Finding(part, "skipped", "not set")
+    return Finding(part, "ok", detail) if detail is not None else Finding(part, "skipped", "nothing to look at")
 
 
 def _public_key(settings: Settings) -> str | None:
