@@ -8,6 +8,8 @@ stops the agent and asks the model.
 | words                                                  | mean                                                     |
 |--------------------------------------------------------|----------------------------------------------------------|
 | within `LATE_FINAL_S` of a turn taken by interim text  | its final form: the record is corrected, nobody answers  |
+| interim, the beginning of the last final text, without | nothing: the final text overtook them on their way, and  |
+| a sound of the caller since, within `LATE_FINAL_S`     | nobody should wait for the rest of them                  |
 | ignorable, while the agent is audible                  | that somebody listens; no turn by themselves             |
 | “hold on”                                              | the longer silence, from the turn's end                  |
 | all others, and keys                                   | the caller is active                                     |
@@ -22,6 +24,7 @@ from backend.call.events import DtmfReceived, SpeechEnded, SpeechStarted, Transc
 from backend.call.history import Entry, History
 from backend.call.playback import Ledger
 from backend.call.tools import asks_to_hold
+from backend.call.wording import is_beginning_of
 
 LATE_FINAL_S = 5.0
 """How long after an interim text was taken as the turn its final form is a correction, not a new turn."""
@@ -51,6 +54,8 @@ class Hearing:
         self._unconfirmed: Entry | None = None
         """The last turn, while it rests on interim text."""
         self._words_while_speaking = False
+        self._last_final: tuple[str, float] | None = None
+        """The last final text and its time, as long as the caller has not made a sound since."""
 
     # --- facts ---
 
@@ -58,7 +63,7 @@ class Hearing:
         """True if the caller is active: real words, or keys."""
         match event:
             case SpeechStarted():
-                self._unconfirmed = None
+                self._unconfirmed = self._last_final = None
                 self._dead_air.noise_started(event.at)
                 self._endpointing.speech_started()
                 self._barge_in.speech_started(event.at)
@@ -82,12 +87,22 @@ class Hearing:
                 self._unconfirmed = None
                 self._note_hold(text)
             return False
+        if is_final:
+            self._last_final = (text, now)
+        elif self._was_overtaken(text, now):
+            return False
         self._barge_in.words_heard(text)
         self._endpointing.words_heard(text, is_final, now)
         if not self._ledger.audible():
             return True
         self._words_while_speaking = True
         return not is_ignorable(text, self._ignored_words)
+
+    def _was_overtaken(self, text: str, now: float) -> bool:
+        if self._last_final is None:
+            return False
+        whole, at = self._last_final
+        return now - at <= LATE_FINAL_S and is_beginning_of(text, whole)
 
     def _note_hold(self, text: str) -> None:
         if asks_to_hold(text, self._agent.language):

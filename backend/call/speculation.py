@@ -25,8 +25,6 @@ there is no latch that could be forgotten.
 Nothing of a draft is in the history, and nothing of it is said, before it is the answer.
 """
 
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,18 +34,10 @@ from backend.call.commands import Command, ReportDraft, StopThinking, Think
 from backend.call.endpointing import Guess
 from backend.call.events import AnswerFailed
 from backend.call.history import History
+from backend.call.wording import same_words
 
 MOST_DRAFTS = 3
 """Per turn of the caller: a slow speaker must not cost a request per pause without end."""
-
-
-def same_words(one: str, other: str) -> bool:
-    """The two differ in marks, spaces and capitals at most."""
-    return _words(one) == _words(other)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
 
 
 @dataclass(slots=True)

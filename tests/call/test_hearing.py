@@ -130,3 +130,45 @@ def test_what_was_gathered_can_be_forgotten() -> None:
     ear.hearing.forget()
 
     assert not ear.hearing.has_words and ear.turn(20.0) == []
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_an_interim_text_that_the_final_one_overtook_means_nothing(is_taken: bool) -> None:
+    """Webhooks overtake each other. Before the turn has ended it would make the caller wait for more, afterwards it would
+    stop the answer and begin another turn."""
+    ear = Ear()
+    ear.hearing.take(SpeechStarted(1.0), 1.1)
+    ear.words("When are you open?", 2.2)
+    ear.hearing.take(SpeechEnded(2.0), 2.3)
+    if is_taken:
+        assert ear.turn(2.6) == ["When are you open?"]
+    assert not ear.words("when are", 2.7, is_final=False)
+
+    assert ear.hearing.has_words is not is_taken
+    assert ear.turn(2.7) == ["When are you open?"]
+
+
+def test_other_interim_texts_are_news() -> None:
+    """Other words, words after another sound, and words long afterwards."""
+    for text, sound, at in (
+        ("When is", False, 2.7),
+        ("When are", True, 2.7),
+        ("When are", False, 2.2 + LATE_FINAL_S + 0.1),
+    ):
+        ear = Ear()
+        ear.words("When are you open?", 2.2)
+        ear.turn(2.7)
+        if sound:
+            ear.hearing.take(SpeechStarted(2.6), 2.7)
+
+        assert ear.words(text, at, is_final=False)
+
+
+def test_a_final_text_is_always_news() -> None:
+    """“Yes.” – “Yes.” is said twice."""
+    ear = Ear()
+    ear.words("Yes.", 2.2)
+    ear.turn(2.7)
+
+    assert ear.words("Yes.", 2.9)
+    assert ear.turn(3.4) == ["Yes.", "Yes."]

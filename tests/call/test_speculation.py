@@ -8,7 +8,7 @@ from backend.call.commands import Command, ReportDraft, StopThinking, Think
 from backend.call.endpointing import Guess
 from backend.call.events import AnswerFailed, AnswerFinished, SentenceWritten, ToolCalled
 from backend.call.history import History
-from backend.call.speculation import MOST_DRAFTS, Speculation, same_words
+from backend.call.speculation import MOST_DRAFTS, Speculation
 
 THANKS = Guess("I need a table.", 10.2)
 
@@ -33,23 +33,6 @@ class Ahead:
 
 def names(commands: list[Command]) -> list[str]:
     return [type(command).__name__ for command in commands]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "are_same"),
-    [
-        ("I need a table.", "i need a table", True),
-        ("Well - yes!", "well,  yes", True),
-        ("It’s me", "it's me", True),
-        ("I need a table", "I need the table", False),
-        ("I need a table", "I need a table for two", False),
-        ("Ärger", "arger", False),
-        ("", "…", True),
-    ],
-)
-def test_marks_and_capitals_do_not_make_other_words(one: str, other: str, are_same: bool) -> None:
-    """Anything else does, an accent too."""
-    assert same_words(one, other) is are_same
 
 
 def test_a_draft_is_asked_for_with_the_guess_behind_the_history() -> None:

@@ -52,6 +52,19 @@ def test_a_question_is_answered_fast(begin: Begin) -> None:
     assert answer.starts_at <= 4.0 + SHORTEST_S + MODEL_AND_VOICE_S + 0.2
 
 
+@pytest.mark.parametrize("late_s", [0.05, 0.45])
+def test_an_interim_text_that_comes_late_does_not_hold_the_answer_up(begin: Begin, late_s: float) -> None:
+    """It was overtaken by the final one, which came 0.3 s after the voice; 0.45 s later the model is being asked."""
+    sim = begin()
+    sim.caller_says("When do you open?", at=3.0, duration_s=1.0)
+    sim.do(lambda: sim.words("When do", is_final=False), at=4.3 + late_s)
+
+    answer = sim.run_until_said(2)
+
+    assert answer.starts_at <= 4.0 + SHORTEST_S + MODEL_AND_VOICE_S + 0.2
+    assert users(sim) == ["When do you open?"] and len(sim.thoughts) == 1
+
+
 def test_a_caller_who_leaves_it_at_and_is_answered_all_the_same(begin: Begin) -> None:
     """The longest wait is a bound."""
     sim = begin()
