@@ -342,7 +342,9 @@ except EngineFailed as error:
 
     assert result["names"] == ["one", "two"] and result["model"].startswith("espeak-ng")
     assert result["two"] == result["one"] == [True] * 4
-    assert spoken == [2, 6]
+    # Eight were spoken and the first worker, which left in good order, spoke two: the second spoke six. Its line about the
+    # last of them may have died with it, since the kill follows right behind the final frame.
+    assert spoken[0] == 2 and spoken[1] in (5, 6)
     assert "UNAVAILABLE" in result["dead"]
 
 
