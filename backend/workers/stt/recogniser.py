@@ -119,6 +119,11 @@ class Recogniser(Protocol[State]):
 
 
 def build_recogniser(settings: Settings) -> Recogniser[Any]:
-    """A new, not yet loaded recogniser. KeyError for a name that has no row."""
-    module, _, class_name = RECOGNISERS[settings.stt_recogniser].partition(":")
-    return cast(Recogniser[Any], getattr(import_module(module), class_name)(settings))
+    """A new, not yet loaded recogniser. KeyError for a name that has no row; RecogniserBroken when a package that it
+    needs is not installed."""
+    name = settings.stt_recogniser
+    module, _, class_name = RECOGNISERS[name].partition(":")
+    try:
+        return cast(Recogniser[Any], getattr(import_module(module), class_name)(settings))
+    except ModuleNotFoundError as error:
+        raise RecogniserBroken(f"{name}: {error.name} is not installed (see requirements-stt.txt)") from None
