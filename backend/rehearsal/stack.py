@@ -26,15 +26,18 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from backend.rehearsal.phrases import phrase_file, shipped_phrases
 from backend.rehearsal.ports import PortReservation
+from backend.workers.stt.phrase_book import Phrase
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _LONGEST_SOCKET_PATH = 100
 _SILENT_AT_MOST_S = 5.0
 """Without a line for so long while a stack starts, a line says what it still waits for."""
+_STT_SEATS = 64
 _MOST_STARTS = 5
 """A program that was started more often before the stack is ready does not work."""
-_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "TURN_", "PROMETHEUS_")
+_READ_BY_US = ("TELNYX_", "OPENAI_", "OFFHOOK_", "TTS_", "STT_", "TURN_", "PROMETHEUS_")
 """Settings of the shell must not leak into a stack; what it needs is set below."""
 
 
@@ -67,6 +70,10 @@ class StackSettings:
     openai_model: str = ""
     port: int = 0
     """0: any free port."""
+    stt_recogniser: str = "none"
+    """What the STT sidecar hears with; none: it does not run."""
+    phrases: tuple[Phrase, ...] = ()
+    """What the recognisers scripted and sphinx hear besides the callers of all shipped scenarios."""
     environment: dict[str, str] = field(default_factory=dict)
     """Further settings; they win over everything here."""
 
@@ -89,8 +96,9 @@ class Stack:
         self.folder = self.settings.run_root / self.id
         self._ports = PortReservation(self.settings.run_root / "ports")
         self.port = self.settings.port or self._ports.take()
-        self._redis_port, self._tts_port, self._model_port = (self._ports.take() for _ in range(3))
+        self._redis_port, self._tts_port, self._model_port, self._stt_port = (self._ports.take() for _ in range(4))
         self.api_key = secrets.token_urlsafe(24)
+        self._stt_token = secrets.token_urlsafe(24)
         self.uses_scripted_model = not (self.settings.openai_api_key or self.settings.openai_base_url)
         self._socket_folder: tempfile.TemporaryDirectory[str] | None = None
         self._supervisord: subprocess.Popen[bytes] | None = None
@@ -113,6 +121,15 @@ class Stack:
     def tts_address(self) -> str:
         """Of its own TTS worker."""
         return f"127.0.0.1:{self._tts_port}"
+
+    @property
+    def recognises(self) -> bool:
+        """Whether this stack has an STT sidecar."""
+        return self.settings.stt_recogniser != "none"
+
+    @property
+    def _phrases_file(self) -> Path:
+        return self.folder / "phrases.txt"
 
     @property
     def webhook_url(self) -> str:
@@ -160,6 +177,13 @@ class Stack:
             "TELNYX_BASE_URL": carrier.base_url,
             "TTS_ADDRESS": self.tts_address,
             "TTS_PORT": str(self._tts_port),
+            "STT_AUTOSTART": "true" if self.recognises else "false",
+            "STT_RECOGNISER": settings.stt_recogniser,
+            "STT_ADDRESS": f"127.0.0.1:{self._stt_port}" if self.recognises else "",
+            "STT_PORT": str(self._stt_port),
+            "STT_TOKEN": self._stt_token,
+            "STT_MAX_CONCURRENT_SESSIONS": str(_STT_SEATS),
+            "STT_PHRASES_FILE": str(self._phrases_file),
             "ENABLE_BARGE_IN": "1" if settings.barge_in else "0",
             "DIALS_PER_MINUTE": "10000",
             "OPENAI_API_KEY": settings.openai_api_key or "no-key-needed",
@@ -174,6 +198,8 @@ class Stack:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in ("data", "redis"):
             (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
+        phrases = phrase_file((*shipped_phrases(), *self.settings.phrases))
+        self._phrases_file.write_text(phrases, encoding="utf-8")
         (self.folder / "offhook.yaml").write_text("", encoding="utf-8")
         self._write_env_file(environment)
         self._say(f"starting the stack in {self.folder}")
@@ -229,12 +255,10 @@ class Stack:
         return session_members(self._supervisord.pid) if self._supervisord is not None else []
 
     def is_ready(self) -> bool:
-        """What /readyz says."""
-        try:
-            with urllib.request.urlopen(f"{self.base_url}/readyz", timeout=2) as reply:
-                return bool(reply.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        """What /readyz says, and /health of the STT sidecar where there is one."""
+        return _is_ok(f"{self.base_url}/readyz") and (
+            not self.recognises or _is_ok(f"http://127.0.0.1:{self._stt_port}/health")
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -350,6 +374,14 @@ def session_members(session: int) -> list[int]:
         if sid == session and state not in ("Z", "X"):
             members.append(int(entry.name))
     return members
+
+
+def _is_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _tail(path: Path, lines: int = 25) -> str:

@@ -47,10 +47,33 @@ def test_a_stack_uses_the_configured_model_when_there_is_one(monkeypatch: pytest
     stack.stop()
 
 
+def test_a_stack_has_a_sidecar_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    """With a token of its own; else nobody is told of one."""
+    without = Stack(StackSettings(run_root=tmp_path, environment={"TTS_PORT": "1"}))
+    with_one = Stack(StackSettings(run_root=tmp_path, stt_recogniser="scripted"))
+    environment = with_one.environment(CARRIER)
+
+    assert [without.environment(CARRIER)[name] for name in ("STT_AUTOSTART", "STT_ADDRESS")] == ["false", ""]
+    assert environment["STT_AUTOSTART"] == "true"
+    assert environment["STT_ADDRESS"] == f"127.0.0.1:{environment['STT_PORT']}"
+    assert environment["STT_RECOGNISER"] == "scripted" and len(environment["STT_TOKEN"]) >= 16
+    without.stop()
+    with_one.stop()
+
+
 def test_two_stacks_share_neither_ports_nor_folders_nor_keys(tmp_path: Path) -> None:
     """They can run side by side."""
     one, other = (Stack(StackSettings(run_root=tmp_path)) for _ in range(2))
-    differing = ("RUN_DIR", "PORT", "REDIS_PORT", "TTS_PORT", "MODEL_PORT", "OFFHOOK_API_KEY", "DATA_DIR")
+    differing = (
+        "RUN_DIR",
+        "PORT",
+        "REDIS_PORT",
+        "TTS_PORT",
+        "STT_PORT",
+        "MODEL_PORT",
+        "OFFHOOK_API_KEY",
+        "DATA_DIR",
+    )
 
     assert [n for n in differing if one.environment(CARRIER)[n] == other.environment(CARRIER)[n]] == []
     one.stop()
