@@ -9,6 +9,9 @@
     media        the same for the media path alone, beside Pipecat in one run (installs .venv-bench)
     vad          CPU of voice activity at 40 calls, how long it blocks the hub, beside the bare runtime
     voice        first frame and CPU of the embedded voice
+    voice_client CPU per second of speech received, frame jitter at 50 streams, cancel until nothing is computed
+    voice_kill   voice workers killed in mid-sentence, 200 times
+    speech_cache a check-in that was made before: command to first frame
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
     speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
@@ -111,6 +114,9 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "media": lambda: command("tests.bench.media_cost", "--install"),
     "vad": vad_cost.measure,
     "voice": lambda: command("tests.bench.bench_tts"),
+    "voice_client": lambda: command("tests.bench.bench_voice_client"),
+    "voice_kill": lambda: command("tests.bench.bench_voice_kill"),
+    "speech_cache": lambda: command("tests.bench.bench_speech_cache"),
     "smart_turn": smart_turn.measure,
     "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
