@@ -25,7 +25,7 @@ test: $(DEV)     ## the whole suite, fast tests first
 	@$(PY) -m pytest
 
 test-gpu: $(GPU) ## the tests of the neural voices, on a GPU or without (installs several GB)
-	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py
+	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py tests/fakes/test_model_fixtures.py
 
 model-fixtures: $(GPU) ## small models with random weights for every neural voice, and how to use them
 	@$(PY) -m tests.fakes.model_fixtures
