@@ -94,11 +94,12 @@ class TurnTakingSettings(_Strict):
     )  # fmt: skip
     min_endpointing_delay_s: float = Field(
         0.5, ge=0.1, le=5, title="Wait after the caller's last word", json_schema_extra={"unit": "s"},
-        description="The agent answers when the caller was silent this long and the words are known.",
+        description="The agent answers when the caller was silent this long and the words are known. After “and”, “um” or "
+        "digits it waits longer, up to the longest wait.",
     )  # fmt: skip
     max_endpointing_delay_s: float = Field(
         3.0, ge=0.3, le=15, title="Longest wait for the words", json_schema_extra={"unit": "s"},
-        description="After this silence the agent answers what was understood so far.",
+        description="After this silence the agent answers what was understood so far, however it sounds.",
     )  # fmt: skip
     speculation: bool = Field(
         False, title="Think ahead",
