@@ -106,6 +106,10 @@ class TurnTakingSettings(_Strict):
         description="The model is asked while it is not yet certain that the caller has finished. Answers come sooner; "
         "those that were asked for too early are thrown away, and paid for.",
     )  # fmt: skip
+    repeat_message: ShortText = Field(
+        "Sorry, I did not catch that, could you say it again?", title="Asking to repeat",
+        description="Spoken when the caller said something while the recogniser had failed. Empty: nothing is said.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _max_is_not_below_min(self) -> "TurnTakingSettings":
@@ -173,6 +177,9 @@ class AgentConfig(_Strict):
     )  # fmt: skip
     language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", title="Language", examples=["en", "de"])
     voice: str = Field("en-us", min_length=1, max_length=80, title="Voice")
+    recogniser: Literal["", "carrier", "sidecar", "openai"] = Field(
+        "", title="Recogniser", description="Who understands the caller. Empty: the installation's (STT_ENGINE).",
+    )  # fmt: skip
     fallback_voice: str = Field("", max_length=80, title="Fallback voice", description="Empty: the same voice again.")
     model: str = Field("", max_length=120, title="Model", description="Empty: the installation's model (OPENAI_MODEL).")
     fallback_model: str = Field("", max_length=120, title="Fallback model")

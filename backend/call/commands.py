@@ -7,7 +7,7 @@ socket, no vendor, no engine. Every result comes back as an event.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SpeechKind = Literal["greeting", "answer", "check_in", "filler", "goodbye", "apology", "notice"]
+SpeechKind = Literal["greeting", "answer", "check_in", "filler", "goodbye", "apology", "notice", "repeat_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,18 @@ class StartStream(Command):
 
 @dataclass(frozen=True, slots=True)
 class StartTranscription(Command):
-    """Let the recogniser listen to the caller. `attempt` counts from 1."""
+    """Let the recogniser listen to the caller. `attempt` counts from 1 over the whole call."""
 
     attempt: int = 1
+    recogniser: str = "carrier"
+    """Who: `AgentConfig.recogniser`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTranscription(Command):
+    """The carrier's own transcription, which stood in, is not needed any more. `attempt` is that of its start."""
+
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

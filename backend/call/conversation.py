@@ -23,7 +23,7 @@ state or this class:
 from backend.call.agent_config import AgentConfig
 from backend.call.answering import Answering, AnswerReport
 from backend.call.clocks import Clocks
-from backend.call.commands import Command, HangUp, SendDtmf, SpeechKind, StartTranscription
+from backend.call.commands import Command, HangUp, SendDtmf, SpeechKind
 from backend.call.dead_air import CheckIn, DeadAir, GiveUp
 from backend.call.ending import Ending
 from backend.call.endpointing import Endpointing, Guess
@@ -41,6 +41,7 @@ from backend.call.events import (
     MachineGreetingEnded,
     MediaStarted,
     MediaStopped,
+    RecogniserReport,
     SentenceWritten,
     SpeechCutShort,
     SpeechEnded,
@@ -52,7 +53,7 @@ from backend.call.events import (
 from backend.call.hangup import HangUpConfirmation, HangUpStep
 from backend.call.hearing import CallerEvent, Hearing
 from backend.call.history import History
-from backend.call.listening import Listening, ListeningStep
+from backend.call.listening import CARRIER, Listening, ListeningStep
 from backend.call.machine import AnsweringMachine
 from backend.call.no_progress import NoProgress, Step
 from backend.call.playback import Ledger
@@ -67,7 +68,13 @@ class Conversation:
     """What one call knows and decides. `call_key` makes turn ids unique over all calls."""
 
     def __init__(
-        self, agent: AgentConfig, *, call_key: str, direction: str = "incoming", may_barge_in: bool = False
+        self,
+        agent: AgentConfig,
+        *,
+        call_key: str,
+        direction: str = "incoming",
+        may_barge_in: bool = False,
+        recogniser: str = CARRIER,
     ) -> None:
         settings = agent.settings
         self.agent = agent
@@ -82,7 +89,7 @@ class Conversation:
         self._clocks = Clocks(self.dead_air, self._no_progress, self.ledger)
         self._endpointing = Endpointing(settings.turn_taking, agent.language)
         self._hearing = Hearing(agent, may_barge_in, self._endpointing, self.dead_air, self.ledger, self.history)
-        self._listening = Listening()
+        self._listening = Listening(recogniser)
         self._answering = Answering(agent, self.history, call_key)
         self._speculation = Speculation(agent, self.history, self._answering.new_turn_id)
         self._saying = Saying(self.ledger, self.history)
@@ -119,7 +126,7 @@ class Conversation:
                 self._is_with_caller() and self._is_line_free(), may_interrupt=not self._ending.is_closing
             ),
             self._speculation.deadline(self._guess()),
-            self._listening.deadline() if self._is_with_caller() else None,
+            self._listening.deadline(may_speak=self._is_line_free()) if self._is_with_caller() else None,
             self._transfer.deadline(),
             self._machine.deadline(),
             self._ending.deadline(self._answering.is_under_way, self._transfer.is_handed_over),
@@ -149,6 +156,8 @@ class Conversation:
                 self.ignored_events += 1
             case _ if isinstance(event, CallerEvent):
                 self._take_from_caller(event, now)
+            case _ if isinstance(event, RecogniserReport):
+                self._listening.take(event, now)
             case _ if isinstance(event, SpeechReport):
                 self._take_playback(event, now)
             case SpeechCutShort():
@@ -182,15 +191,16 @@ class Conversation:
         self._started_at = now
         self._ending.begin(now)
         self.turn.move(TurnState.LISTENING)
-        self._ask(StartTranscription(self._listening.ask(now)))
+        self._ask(self._listening.begin(now))
         if self.agent.greeting:
             self._say("greeting", self.agent.greeting, now)
 
     def _take_from_caller(self, event: CallerEvent, now: float) -> None:
         if isinstance(event, SpeechEnded) and self.turn.state == TurnState.BARGED_IN:
             self.turn.move(TurnState.LISTENING)
-        if isinstance(event, TranscriptReceived):
-            self._listening.words_heard()
+        if isinstance(event, TranscriptReceived) and not self._listening.accepts(event, now):
+            self.ignored_events += 1
+            return
         if self._hearing.take(event, now):
             self.dead_air.words_heard()
             self._ending.caller_is_back()
@@ -271,9 +281,14 @@ class Conversation:
     def _consider_listening(self, now: float) -> None:
         match self._listening.due(now) if self._is_with_caller() else None:
             case ListeningStep.ASK:
-                self._ask(StartTranscription(self._listening.ask(now)))
+                self._ask(self._listening.ask(now))
+            case ListeningStep.STOP:
+                self._ask(self._listening.stop())
             case ListeningStep.GIVE_UP:
                 self._give_up(now)
+        text = self.agent.settings.turn_taking.repeat_message
+        if self._is_with_caller() and self._is_line_free() and self._listening.take_repeat(now) and text:
+            self._say("repeat_request", text, now)
 
     def _consider_callers_turn(self, now: float) -> None:
         if self._is_with_caller() and self._is_line_free() and self._hearing.take_turn(now):

@@ -117,6 +117,11 @@ class TranscriptReceived(Event):
     text: str
     is_final: bool
     confidence: float = 1.0
+    recogniser: str = "carrier"
+    """Who understood it: `AgentConfig.recogniser`."""
+    voice_began_at: float | None = None
+    """When the first of these words began, and the last one ended; None where the recogniser does not know."""
+    voice_ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,29 @@ class TurnEndPredicted(Event):
 
     probability: float
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserReady(Event):
+    """The recogniser that this worker feeds hears the caller, for the first time or again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserLost(Event):
+    """It does not hear the caller any more; it is being opened anew. `is_voice_lost`: the caller has just said something
+    that brought no words."""
+
+    is_voice_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserAway(Event):
+    """It could not be opened (anew) soon enough. `is_voice_lost` as above."""
+
+    is_voice_lost: bool = False
+
+
+RecogniserReport = RecogniserReady | RecogniserLost | RecogniserAway
 
 
 @dataclass(frozen=True, slots=True)

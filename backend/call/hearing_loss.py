@@ -20,7 +20,9 @@ and the engine promises signs of life (`tells_progress`):
 | no stream                                                               | OPEN at once, then after `OPEN_AGAIN_S`    |
 | an opening takes longer than `OPEN_WITHIN_S`                            | CLOSE, and it has failed                   |
 | no stream for `AWAY_AFTER_S`, counted from the loss or the first OPEN   | AWAY, once; OPEN goes on                   |
-| open again                                                              | BACK; after AWAY only in a pause of the caller of `PAUSE_S`: the words before it are somebody else's |
+| open again                                                              | BACK; after AWAY not before the caller has |
+|                                                                         | paused for `PAUSE_S`: until then the words |
+|                                                                         | are somebody else's                        |
 | lost `STRIKES` times with a voice, and no words between                 | AWAY for the rest of the call              |
 | an error of which more tries make no end (`retryable` false)            | AWAY for the rest of the call              |
 | the agent is interrupted                                                | CLOSE, OPEN after `REOPEN_AFTER_S`; no loss |

@@ -72,7 +72,7 @@ def possible_texts(agent: AgentConfig, script: list[ModelRule]) -> list[tuple[st
     texts = [(agent.greeting, "greeting")]
     texts += [(text, "check_in") for text in dead_air.checkin_messages or [dead_air.checkin_message]]
     texts += [(dead_air.goodbye_message, "goodbye"), (ours.filler_message, "filler"), (ours.apology_message, "apology")]
-    texts += [(agent.machine_message, "notice")]
+    texts += [(agent.machine_message, "notice"), (agent.settings.turn_taking.repeat_message, "repeat_request")]
     texts += [(rule.say, "answer") for rule in script]
     kinds: dict[str, str] = {}
     for text, kind in texts:

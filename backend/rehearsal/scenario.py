@@ -32,7 +32,7 @@ _WAIT = re.compile(r"^(agent_silent|agent_speaking|agent_answered|agent_said_[1-
 _ANCHOR = re.compile(r"^(answered|previous|hang_up|(said|heard)_[1-9]\d?(_start)?)$")
 _ACTIONS = ("say", "press", "play", "wait_s", "wait_until", "hang_up", "stay_silent")
 
-Kind = Literal["greeting", "answer", "check_in", "filler", "goodbye", "apology", "notice", "any"]
+Kind = Literal["greeting", "answer", "check_in", "filler", "goodbye", "apology", "notice", "repeat_request", "any"]
 Who = Literal["agent", "caller", "carrier", "either"]
 
 

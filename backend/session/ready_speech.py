@@ -21,7 +21,9 @@ from backend.store.speech_cache import LONGEST_S, SpeechCache, Utterance
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-READY_KINDS: frozenset[SpeechKind] = frozenset({"greeting", "check_in", "filler", "goodbye", "apology"})
+READY_KINDS: frozenset[SpeechKind] = frozenset(
+    {"greeting", "check_in", "filler", "goodbye", "apology", "repeat_request"}
+)
 WARM_AFTER_S = 1.0
 """After a call's start: its greeting comes first."""
 

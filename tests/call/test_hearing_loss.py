@@ -121,7 +121,7 @@ def test_voice_without_words_is_noticed_when_it_adds_up_to_three_seconds() -> No
         alive(loss, now)
         if tick(now, 1.5) == 1:
             loss.voice_started(now)
-        elif tick(now, 1.5) == 51:
+        elif tick(now, 1.5) == 53:
             loss.voice_ended(now)
 
     told = ward.run(6.0, mumble)

@@ -2,9 +2,18 @@
 
 import pytest
 
-from backend.call.listening import ASK_AGAIN_AFTER_S, TAKEN_AFTER_S, Listening, ListeningStep
+from backend.call.commands import StartTranscription, StopTranscription
+from backend.call.events import RecogniserAway, RecogniserLost, RecogniserReady, TranscriptReceived
+from backend.call.listening import (
+    ASK_AGAIN_AFTER_S,
+    LATE_INTERIM_S,
+    RECOVERED_WITHIN_S,
+    TAKEN_AFTER_S,
+    Listening,
+    ListeningStep,
+)
 
-ASK, GIVE_UP = ListeningStep.ASK, ListeningStep.GIVE_UP
+ASK, STOP, GIVE_UP = ListeningStep
 
 
 def asked(failures: int, at: float = 100.0) -> tuple[Listening, float]:
@@ -65,7 +74,7 @@ def test_a_failure_of_what_nobody_asked_for_is_nothing() -> None:
 def test_the_callers_words_are_the_best_proof(failures: int) -> None:
     """The request timed out here and was granted there: nothing more is asked, a late refusal changes nothing."""
     listening, now = asked(failures)
-    listening.words_heard()
+    assert listening.accepts(TranscriptReceived("hello", is_final=False), now)
 
     assert (listening.deadline(), listening.failed(now), listening.is_deaf(now)) == (None, False, False)
 
@@ -79,3 +88,115 @@ def test_deaf_until_the_next_attempt_stays_unrefused_for_a_while() -> None:
 
     assert listening.is_deaf(again_at + TAKEN_AFTER_S - 0.1)
     assert not listening.is_deaf(again_at + TAKEN_AFTER_S)
+
+
+# --- a recogniser of our own ---
+
+
+def words(text: str = "hello", *, is_final: bool = True, by: str = "sidecar") -> TranscriptReceived:
+    return TranscriptReceived(text, is_final, recogniser=by)
+
+
+def own(*, is_ready: bool = True) -> Listening:
+    listening = Listening("sidecar")
+    if is_ready:
+        listening.take(RecogniserReady(), 100.0)
+    return listening
+
+
+def test_until_it_is_ready_we_are_deaf_and_the_carrier_is_not_asked() -> None:
+    """It is opened by whoever runs it."""
+    listening = own(is_ready=False)
+
+    assert (listening.is_deaf(100.0), listening.deadline(may_speak=True), listening.due(999.0)) == (True, None, None)
+    listening.take(RecogniserReady(), 101.0)
+    assert not listening.is_deaf(101.0)
+
+
+def test_only_the_words_of_the_one_who_counts_are_taken() -> None:
+    """The carrier's stand-in may go on talking for a while."""
+    listening = own()
+    assert (listening.accepts(words(), 101.0), listening.accepts(words(by="carrier"), 101.0)) == (True, False)
+    listening.take(RecogniserAway(False), 102.0)
+
+    assert (listening.accepts(words(), 103.0), listening.accepts(words(by="carrier"), 103.0)) == (False, True)
+
+
+def test_away_lets_the_carrier_stand_in_and_asks_the_caller_to_repeat_what_was_lost() -> None:
+    """At once, and once: until there are words it is the same hole."""
+    listening = own()
+    listening.take(RecogniserLost(True), 110.0)
+    assert listening.is_deaf(110.0) and not listening.take_repeat(110.0)
+    listening.take(RecogniserAway(True), 111.2)
+
+    assert (listening.due(111.2), listening.ask(111.2)) == (ASK, StartTranscription(1))
+    assert listening.deadline() is None and listening.deadline(may_speak=True) == 111.2
+    assert listening.take_repeat(111.2) and not listening.take_repeat(999.0)
+    listening.take(RecogniserLost(True), 110.0)
+    listening.take(RecogniserAway(True), 130.0)
+    assert not listening.take_repeat(130.0)
+
+
+def test_ready_again_waits_a_second_for_what_the_new_stream_was_fed() -> None:
+    """Nobody is asked to repeat what was understood after all."""
+    for is_understood in (True, False):
+        listening = own()
+        listening.take(RecogniserLost(True), 110.0)
+        listening.take(RecogniserReady(), 100.3)
+        assert listening.deadline(may_speak=True) == pytest.approx(100.3 + RECOVERED_WITHIN_S)
+        if is_understood:
+            assert listening.accepts(words(), 100.8)
+
+        assert listening.take_repeat(100.3 + RECOVERED_WITHIN_S) is not is_understood
+
+
+def test_a_hole_in_which_nobody_spoke_is_nobodys_business() -> None:
+    """Lost, away and back without a word to the caller."""
+    listening = own()
+    listening.take(RecogniserLost(False), 100.0)
+    listening.take(RecogniserAway(False), 101.0)
+    listening.take(RecogniserReady(), 102.0)
+
+    assert not listening.take_repeat(200.0)
+
+
+def test_back_again_the_carrier_is_told_to_stop_and_may_be_asked_anew() -> None:
+    """Under another number: the carrier would take the same one for a repetition."""
+    listening = own()
+    listening.take(RecogniserAway(False), 101.0)
+    listening.ask(101.0)
+    listening.take(RecogniserReady(), 105.0)
+    assert (listening.due(105.0), listening.stop(), listening.due(105.0)) == (STOP, StopTranscription(1), None)
+    listening.take(RecogniserAway(False), 110.0)
+
+    assert (listening.due(110.0), listening.ask(110.0)) == (ASK, StartTranscription(2))
+
+
+def test_a_stand_in_that_is_refused_is_asked_again_and_given_up_in_the_end() -> None:
+    """The table of the carrier's transcription holds for it too."""
+    listening, now = own(), 101.0
+    listening.take(RecogniserAway(False), now)
+    for _ in range(5):
+        now = listening.deadline() or 0.0
+        assert listening.due(now) == ASK
+        listening.ask(now)
+        listening.failed(now)
+
+    assert listening.due(now) == GIVE_UP
+
+
+@pytest.mark.parametrize(
+    ("text", "after_s", "is_taken"),
+    [
+        ("two pizz", 0.5, False),
+        ("Two pizzas please", 0.5, False),
+        ("and a beer", 0.5, True),
+        ("two pizz", LATE_INTERIM_S + 0.1, True),
+    ],
+)  # fmt: skip
+def test_an_interim_text_that_its_final_form_overtook_is_dropped(text: str, after_s: float, is_taken: bool) -> None:
+    """Webhooks arrive in any order; the same words said again later count."""
+    listening = Listening()
+    assert listening.accepts(words("Two pizzas, please.", by="carrier"), 100.0)
+
+    assert listening.accepts(words(text, is_final=False, by="carrier"), 100.0 + after_s) is is_taken

@@ -34,6 +34,7 @@ from backend.call.commands import (
     StartTranscription,
     StopSpeaking,
     StopThinking,
+    StopTranscription,
     Think,
     Transfer,
 )
@@ -176,6 +177,7 @@ class CallSim:
         usual_reply: Reply | None = None,
         starts: bool = True,
         wake_ups: bool = True,
+        recogniser: str = "carrier",
     ) -> None:
         self.agent = agent or AgentConfig(name="Test")
         self.delivery = delivery
@@ -183,7 +185,9 @@ class CallSim:
         self.wake_ups = wake_ups
         self.voice = Voice()
         self.carrier = Carrier()
-        self.conversation = Conversation(self.agent, call_key="sim", direction=direction, may_barge_in=may_barge_in)
+        self.conversation = Conversation(
+            self.agent, call_key="sim", direction=direction, may_barge_in=may_barge_in, recogniser=recogniser
+        )
         self.clock = SimClock()
         self.stores: Stores = memory_stores(self.clock)
         dead_air = self.agent.settings.dead_air_settings
@@ -392,6 +396,10 @@ class CallSim:
                 self.drafts.append(command)
             case FinishCall():
                 self.finish = command
+            case StartTranscription() if command.recogniser != "carrier":
+                pass  # the story posts what becomes of it
+            case StopTranscription():
+                self.is_transcribing = False
             case StartTranscription():
                 if self._spent("refuses_transcriptions"):
                     self.post(CarrierCommandFailed("start_transcription", "simulated"), after=0.05)
