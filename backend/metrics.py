@@ -90,6 +90,12 @@ FIRST_AUDIO_SECONDS = Histogram(
 DRAFTS = BoundedCounter("offhook_drafts_total", "Answers asked for ahead of time, by what became of them", "result")
 TURN_PREDICTIONS = BoundedCounter("offhook_turn_predictions_total", "Pauses judged by their sound", "result")
 TURN_PREDICTION_SECONDS = Histogram("offhook_turn_prediction_seconds", "Time of such a judgement", buckets=_SHORT)
+RECOGNISER_STEPS = BoundedCounter(
+    "offhook_recogniser_steps_total", "Streams to recognisers: open, close, lost, away, back", "recogniser", "step"
+)
+TRANSCRIPTS_SKIPPED = BoundedCounter(
+    "offhook_transcripts_skipped_total", "Transcripts dropped, or cut", "recogniser", "reason"
+)
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")
 
 

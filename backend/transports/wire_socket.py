@@ -90,13 +90,24 @@ def raw_response() -> Response:
     return _RawResponse()
 
 
+def frame_head(first_byte: int, length: int, mask_bit: int = 0) -> bytes:
+    """What stands before the mask and the message of a frame."""
+    if length < 126:
+        return bytes((first_byte, mask_bit | length))
+    if length < 65536:
+        return bytes((first_byte, mask_bit | 126, length >> 8, length & 255))
+    return bytes((first_byte, mask_bit | 127)) + length.to_bytes(8)
+
+
 def live_sockets() -> list["WireSocket"]:
-    """All open sockets of this worker: a drain closes them."""
+    """All open sockets that were opened to this worker: a drain closes them."""
     return [socket for socket in _live if not socket.is_closed]
 
 
 class WireSocket:
     """One open WebSocket. Made by `accept`."""
+
+    _is_incoming = True
 
     def __init__(self, connection: Any, protocol: Protocol, *, ping_after_s: float = PING_AFTER_S) -> None:
         self._connection = connection  # kept: the descriptor must not be reused while we watch it
@@ -121,7 +132,8 @@ class WireSocket:
         self.close_code = NO_CLOSE_FRAME
         """Who closed first decides: our code, or the peer's; 1006 when the connection just went."""
         self.close_reason = ""
-        _live.add(self)
+        if self._is_incoming:
+            _live.add(self)
 
     @classmethod
     def accept(
@@ -234,18 +246,15 @@ class WireSocket:
             return False
         if isinstance(message, str):
             message, is_text = message.encode(), True
-        length = len(message)
-        if length < 126:
-            head = bytes((0x81 if is_text else 0x82, length))
-        elif length < 65536:
-            head = bytes((0x81 if is_text else 0x82, 126, length >> 8, length & 255))
-        else:
-            head = bytes((0x81 if is_text else 0x82, 127)) + length.to_bytes(8)
         # A whole frame, as the protocol would write it; it keeps no state about these, so it need not be asked.
-        self._outbox.append(head + message)
-        self._outbox_bytes += len(head) + length
+        frame = self._build_frame(message, 0x81 if is_text else 0x82)
+        self._outbox.append(frame)
+        self._outbox_bytes += len(frame)
         self._push_out()
         return not self.is_closed
+
+    def _build_frame(self, message: bytes, first_byte: int) -> bytes:
+        return frame_head(first_byte, len(message)) + message
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the closing handshake. Idempotent; the first close wins."""
