@@ -204,7 +204,8 @@ class Stt(Protocol):
     failure. Otherwise its own time-outs have to do."""
 
     def open(self, listener: SttListener, *, sample_rate: int, language: str) -> SttStream:
-        """A stream of its own, at once; `on_ready` or `on_closed` follows. `language` is a tag such as "en-US"."""
+        """A stream of its own, at once; `on_ready` or `on_closed` follows, never before this returns. `language` is a tag
+        such as "en-US"."""
         ...
 
 

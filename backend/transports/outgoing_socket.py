@@ -25,9 +25,13 @@ from backend.transports.wire_socket import (
     PING_AFTER_S,
     OnMessage,
     WireSocket,
-    apply_mask,
     frame_head,
 )
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform without the C extension
+    from websockets.utils import apply_mask
 
 _protocol_log = logging.getLogger(__name__ + ".protocol")
 _protocol_log.setLevel(logging.WARNING)  # it would say "connection closed" for each
