@@ -17,6 +17,7 @@ from backend.carrier.telnyx.inbound import TelnyxInbound
 from backend.carrier.telnyx.wire import TRANSCRIPTION_ENGINE
 from backend.clock import SystemClock
 from backend.engines.llm_openai import OpenAiLlm
+from backend.engines.stt import make_recognisers
 from backend.engines.turn_model import make_turn_model
 from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
@@ -96,6 +97,14 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         llm=llm,
         vad=make_vad(settings.vad),
         turn_model=make_turn_model(settings.turn_detector),
+        recognisers=make_recognisers(
+            sidecar_urls=settings.stt_urls,
+            sidecar_token=settings.stt_token.get_secret_value(),
+            openai_api_key=settings.openai_api_key.get_secret_value(),
+            openai_base_url=settings.openai_base_url,
+            openai_model=settings.openai_transcription_model,
+        ),
+        stt_engine=settings.stt_engine,
         may_barge_in=settings.enable_barge_in,
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",

@@ -89,6 +89,7 @@ class Conversation:
         self._clocks = Clocks(self.dead_air, self._no_progress, self.ledger)
         self._endpointing = Endpointing(settings.turn_taking, agent.language)
         self._hearing = Hearing(agent, may_barge_in, self._endpointing, self.dead_air, self.ledger, self.history)
+        self.recogniser = recogniser
         self._listening = Listening(recogniser)
         self._answering = Answering(agent, self.history, call_key)
         self._speculation = Speculation(agent, self.history, self._answering.new_turn_id)

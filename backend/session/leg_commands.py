@@ -54,6 +54,13 @@ class LegCommands:
             lambda id_: self._carrier.start_transcription(self._call, command_id=id_, language=language),
         )
 
+    def stop_transcription(self, attempt: int) -> None:
+        self._do(
+            "stop_transcription",
+            str(attempt),
+            lambda id_: self._carrier.stop_transcription(self._call, command_id=id_),
+        )
+
     def start_playback(self, command: Speak, secret: str) -> None:
         url = self._services.audio_url(self._call, command.generation, command.number, secret)
         self._do(

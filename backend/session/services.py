@@ -3,14 +3,14 @@
 Holds no state of calls and decides nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from backend.call.resume import Paces
 from backend.carrier.base import CarrierClient
 from backend.clock import Clock
-from backend.engines.base import Llm, Tts, TurnModel, Vad
+from backend.engines.base import Llm, Stt, Tts, TurnModel, Vad
 from backend.store.stores import Stores
 
 if TYPE_CHECKING:
@@ -43,5 +43,9 @@ class CallServices:
     """Short utterances made before; None: everything is made when it is said."""
     turn_model: TurnModel | None = None
     """Judges the caller's voice in each pause; None: words and silence decide alone."""
+    recognisers: Mapping[str, Stt] = field(default_factory=dict)
+    """Those that are fed by this worker, by name. The carrier's own transcription is always there."""
+    stt_engine: str = "carrier"
+    """Who understands the callers of agents that do not say."""
     paces: Paces = field(default_factory=Paces)
     """How fast each voice speaks, learned from what it said."""

@@ -34,6 +34,7 @@ from backend.call.commands import (
     StartTranscription,
     StopSpeaking,
     StopThinking,
+    StopTranscription,
     Think,
     Transfer,
 )
@@ -47,11 +48,15 @@ from backend.call.events import (
     HangUpRefused,
     MediaStarted,
     MediaStopped,
+    SpeechEnded,
+    SpeechStarted,
     SynthesisFailed,
     TransferFailed,
 )
 from backend.call.leg import LegState
 from backend.carrier.base import MediaStream
+from backend.engines.stt import choose_recogniser
+from backend.engines.stt_carrier import CarrierTranscription
 from backend.errors import CallGone, CarrierError, StoreError
 from backend.metrics import (
     CHECK_INS,
@@ -70,6 +75,7 @@ from backend.session.services import CallServices
 from backend.session.speaker import Delivery, Speaker
 from backend.session.stream_delivery import StreamDelivery
 from backend.session.thinker import Thinker
+from backend.session.transcriber import Transcriber
 from backend.session.turn_predictor import TurnPredictor
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -101,9 +107,17 @@ class Session:
         self._inbox: SimpleQueue[Event] = SimpleQueue()
         call_key = hashlib.sha256(call_control_id.encode()).hexdigest()[:12]
         self._conversation = Conversation(
-            agent, call_key=call_key, direction=leg.direction, may_barge_in=services.may_barge_in
+            agent,
+            call_key=call_key,
+            direction=leg.direction,
+            may_barge_in=services.may_barge_in,
+            recogniser=choose_recogniser(agent.recogniser, services.stt_engine, services.recognisers),
         )
         self._leg_commands = LegCommands(services, call_control_id)
+        self._carrier_ear = CarrierTranscription(
+            self._leg_commands.start_transcription, self._leg_commands.stop_transcription, agent.language
+        )
+        self._transcriber: Transcriber | None = None
         self._thinker = Thinker(services.llm, agent, call_control_id, self.post)
         self._recorder = CallRecorder(services, call_control_id, leg)
         self._speaker: Speaker | None = None
@@ -139,6 +153,7 @@ class Session:
         if turn_model is not None:
             self._turn_predictor = TurnPredictor(turn_model, SAMPLE_RATE, self.call_control_id, self._clock, self.post)
             self._audio_listeners.append(self._turn_predictor.feed)
+        self._transcriber = self._make_transcriber()
         self._ear = Ear(self._services.vad, encoding, self._clock, self._voice_changed, self._pass_on_audio)
         self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
@@ -151,6 +166,8 @@ class Session:
         """The worker's voice activity detector has made its step."""
         if self._ear is not None:
             self._ear.report()
+        if self._transcriber is not None:
+            self._transcriber.step()
 
     def _pass_on_audio(self, pcm: bytes) -> None:
         for feed in self._audio_listeners:
@@ -160,6 +177,8 @@ class Session:
         self.post(event)
         if self._turn_predictor is not None:
             self._turn_predictor.noticed(event)
+        if self._transcriber is not None and isinstance(event, SpeechStarted | SpeechEnded):
+            self._transcriber.voice(event)
 
     def on_mark(self, name: str) -> None:
         if self._speaker is not None:
@@ -235,7 +254,9 @@ class Session:
             case StopThinking():
                 self._thinker.stop(command.turn_id)
             case StartTranscription():
-                self._ask_carrier(self._leg_commands.start_transcription, self._agent.language, command.attempt)
+                self._start_transcription(command)
+            case StopTranscription():
+                self._ask_carrier(self._carrier_ear.stop_transcription, command)
             case SpeakByCarrier():
                 self._uses_carrier_voice = True
                 self._ask_carrier(self._speak_by_carrier, command)
@@ -300,6 +321,23 @@ class Session:
             log.warning("carrier_voice_failed", error=str(error))
             self.post(SynthesisFailed(command.playback_id, command.generation, "carrier_voice"))
 
+    # --- the recogniser of our own, if the agent has one ---
+
+    def _make_transcriber(self) -> Transcriber | None:
+        name = self._conversation.recogniser
+        stt = self._services.recognisers.get(name)
+        if stt is None:
+            return None
+        transcriber = Transcriber(stt, name, self._agent.language, self._clock, self.post, sample_rate=SAMPLE_RATE)
+        self._audio_listeners.append(transcriber.feed)
+        return transcriber
+
+    def _start_transcription(self, command: StartTranscription) -> None:
+        if self._transcriber is not None and command.recogniser == self._conversation.recogniser:
+            self._transcriber.start()
+        else:
+            self._ask_carrier(self._carrier_ear.start_transcription, command)
+
     # --- around ---
 
     def _delivery(self) -> Delivery:
@@ -346,6 +384,8 @@ class Session:
             self._speaker.close()
         if self._ear is not None:
             self._ear.close()
+        if self._transcriber is not None:
+            self._transcriber.close()
         if self._turn_predictor is not None:
             self._turn_predictor.close()
         self._stream.close()

@@ -1,9 +1,10 @@
-"""Settings of the STT sidecar: how the web processes reach it, and what it is and loads.
+"""Settings of recognition: who understands the caller, how the web processes reach the STT sidecar, what it is and loads.
 
-The sidecar reads those from STT_RECOGNISER on; STT_ADDRESS and STT_TOKEN are the web processes' side of it.
+The sidecar reads those from STT_RECOGNISER on, and STT_TOKEN; what stands before is the web processes' side of it.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
@@ -14,10 +15,19 @@ from backend.workers.stt.recogniser_names import RECOGNISERS
 class RecognitionSettings(BaseModel):
     """See `Settings`."""
 
-    stt_address: str = Field(
-        "", description="host:port of the STT sidecar, as the web processes reach it. Empty: there is none.",
+    stt_engine: Literal["carrier", "sidecar", "openai"] = Field(
+        "carrier",
+        description="Who understands the callers of agents that do not say: the carrier, our STT sidecar, or OpenAI.",
         json_schema_extra=extra(group="Recognising"),
-    )  # fmt: skip
+    )
+    openai_transcription_model: str = Field(
+        "gpt-4o-mini-transcribe", min_length=1, max_length=120, description="What OpenAI recognises with."
+    )
+    stt_address: str = Field(
+        "",
+        description="host:port of the STT sidecar, as the web processes reach it; several, with commas, are used in turn. "
+        "Empty: there is none.",
+    )
     stt_token: SecretStr = Field(
         SecretStr(""),
         description="What the web processes show the STT sidecar. It does not start without one.",
@@ -42,7 +52,12 @@ class RecognitionSettings(BaseModel):
     @field_validator("stt_address")
     @classmethod
     def _is_stt_address(cls, value: str) -> str:
-        return check_host_and_port(value)
+        return ",".join(check_host_and_port(one.strip()) for one in value.split(",")) if value else ""
+
+    @property
+    def stt_urls(self) -> list[str]:
+        """Where the sidecars listen, as WebSocket addresses."""
+        return [f"ws://{one}/" for one in self.stt_address.split(",") if one]
 
     @field_validator("stt_host")
     @classmethod

@@ -47,6 +47,11 @@ class Settings(VoiceSettings, RecognitionSettings, HearingSettings, Installation
     @model_validator(mode="after")
     def _production_is_complete(self) -> "Settings":
         problems = self._missing_in_production() if self.offhook_env == "production" else []
+        if self.stt_engine == "sidecar":
+            needed = {"STT_ADDRESS": self.stt_address, "STT_TOKEN": self.stt_token.get_secret_value()}
+            problems += [
+                f"{name}: must be set when STT_ENGINE is sidecar" for name, value in needed.items() if not value
+            ]
         if problems:
             raise ValueError("\n".join(problems))
         return self

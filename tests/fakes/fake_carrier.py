@@ -82,6 +82,9 @@ class FakeCarrier:
     def start_transcription(self, call_control_id: str, *, command_id: str, language: str) -> None:
         self._take("start_transcription", call_control_id, command_id, language=language)
 
+    def stop_transcription(self, call_control_id: str, *, command_id: str) -> None:
+        self._take("stop_transcription", call_control_id, command_id)
+
     def start_playback(self, call_control_id: str, *, command_id: str, audio_url: str) -> None:
         self._take("start_playback", call_control_id, command_id, audio_url=audio_url)
 

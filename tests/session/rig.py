@@ -34,6 +34,7 @@ from tests.fakes.fake_carrier import FakeCarrier
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_llm import FakeLlm
 from tests.fakes.fake_stream import FakeStream
+from tests.fakes.fake_stt import FakeStt
 from tests.fakes.fake_tts import FakeTts
 from tests.fakes.fake_vad import FakeVad
 
@@ -114,6 +115,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.time: Clock = self.real_time or self.clock
         self.carrier, self.tts, self.llm, self.vad = FakeCarrier(), FakeTts(), FakeLlm(), FakeVad()
+        self.stt = FakeStt()
         self.database = FailingDatabase(self.time)
         self.stores: Stores = stores_over(self.database, self.time)
         self.agents = Agents(self.records, self.time)
@@ -129,6 +131,7 @@ class Rig:
             llm=self.llm,
             vad=self.vad,
             turn_model=self.turn_model,
+            recognisers={"sidecar": self.stt},
             may_barge_in=self.may_barge_in,
             max_calls=50,
             media_url=lambda call: f"ws://offhook.test/media/{call}",

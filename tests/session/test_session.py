@@ -433,3 +433,47 @@ def test_a_second_start_of_the_stream_changes_nothing(rig: Rig, agent: AgentConf
     assert len(rig.vad.streams) == 1 and texts(rig) == ["Hello."]
     session.post(HUNG_UP)
     stored(rig)
+
+
+# --- a recogniser of our own ---
+
+
+def test_an_agent_with_the_sidecar_is_heard_by_it_and_the_carrier_is_not_asked(rig: Rig) -> None:
+    """Audio goes to the stream, its words are answered, and the end of the call closes it."""
+    session = rig.open(make_agent(recogniser="sidecar"))
+    settle()
+    rig.stt.stream.ready()
+    session.on_audio(bytes(160))
+    session.on_voice_step()
+    rig.stt.stream.say("two pizzas")
+    rig.advance(4.0)
+
+    assert rig.stt.stream.language == "en" and len(rig.stt.stream.fed) == 320
+    assert rig.llm.requests and "start_transcription" not in rig.carrier.names()
+    session.post(CallHungUp("normal_clearing", "caller"))
+    wait_until(lambda: rig.over)
+    assert rig.stt.open_streams == []
+
+
+def test_the_sidecar_stays_away_so_the_carrier_stands_in_until_it_is_back(rig: Rig) -> None:
+    """Both ways, by command; a wish that nobody can fulfil is the carrier's from the start."""
+    session = rig.open(make_agent(recogniser="sidecar"))
+    settle()
+    rig.stt.stream.fail(retryable=True)
+    for _ in range(8):
+        rig.clock.advance(0.25)
+        if rig.stt.stream.is_open:
+            rig.stt.stream.fail(retryable=True)
+        session.on_voice_step()
+    wait_until(lambda: rig.carrier.of("start_transcription"))
+    for _ in range(12):
+        rig.clock.advance(0.25)
+        session.on_voice_step()
+        if rig.stt.stream.is_open:
+            rig.stt.stream.ready()
+            break
+    wait_until(lambda: rig.carrier.of("stop_transcription"))
+    rig.open(make_agent(recogniser="openai"), "v3:another")
+
+    wait_until(lambda: len(rig.carrier.of("start_transcription")) == 2)
+    assert rig.carrier.of("start_transcription")[1].call_control_id == "v3:another"

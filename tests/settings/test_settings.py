@@ -77,3 +77,18 @@ def test_no_secret_is_ever_printed(tmp_path: Path) -> None:
     found = load(tmp_path, OPENAI_API_KEY=CANARY, REDIS_URL=f"redis://:{CANARY}@x")
     assert CANARY not in f"{found!r} {found} {found.openai_api_key}"
     assert found.secret_values() == [CANARY, CANARY]
+
+
+def test_the_sidecar_as_recogniser_needs_to_know_where_it_is(tmp_path: Path) -> None:
+    """In any environment: agents would all fall back to the carrier."""
+    text = problems(tmp_path, STT_ENGINE="sidecar")
+
+    assert "STT_ADDRESS: must be set when STT_ENGINE is sidecar" in text and "STT_TOKEN: must be set" in text
+
+
+def test_several_sidecars_stand_in_one_setting(tmp_path: Path) -> None:
+    """With commas, blanks or none."""
+    found = load(tmp_path, STT_ENGINE="sidecar", STT_TOKEN="t", STT_ADDRESS="127.0.0.1:50061, gpu-2:50061")
+
+    assert found.stt_urls == ["ws://127.0.0.1:50061/", "ws://gpu-2:50061/"] and load(tmp_path).stt_urls == []
+    assert "STT_ADDRESS: allowed: host:port" in problems(tmp_path, STT_ADDRESS="127.0.0.1:50061,nonsense")

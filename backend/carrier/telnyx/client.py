@@ -75,7 +75,7 @@ class TelnyxClient:
         actions = calls.actions.with_raw_response
         _ = (calls.with_raw_response.dial, self._sdk.connections.with_raw_response.list_active_calls)
         for command in (
-            "answer", "hangup", "reject", "start_streaming", "stop_streaming", "start_transcription",
+            "answer", "hangup", "reject", "start_streaming", "stop_streaming", "start_transcription", "stop_transcription",
             "start_playback", "stop_playback", "speak", "send_dtmf", "transfer",
         ):  # fmt: skip
             getattr(actions, command)
@@ -142,6 +142,9 @@ class TelnyxClient:
                 }
             },
         )
+
+    def stop_transcription(self, call_control_id: str, *, command_id: str) -> None:
+        self._act("stop_transcription", call_control_id, command_id)
 
     def start_playback(self, call_control_id: str, *, command_id: str, audio_url: str) -> None:
         """Queued by Telnyx behind what plays. Not cached there: each address is used once."""

@@ -83,6 +83,7 @@ COMMANDS: dict[str, tuple[Callable[[TelnyxClient], None], dict[str, Any]]] = {
             "stream_bidirectional_target_legs": "self",
         },
     ),
+    "transcription_stop": (lambda client: client.stop_transcription(CALL, command_id="c-1"), {}),
     "streaming_stop": (lambda client: client.stop_stream(CALL, command_id="c-1"), {}),
     "transcription_start": (
         lambda client: client.start_transcription(CALL, command_id="c-1", language="en-US"),
