@@ -91,4 +91,4 @@ def test_several_sidecars_stand_in_one_setting(tmp_path: Path) -> None:
     found = load(tmp_path, STT_ENGINE="sidecar", STT_TOKEN="t", STT_ADDRESS="127.0.0.1:50061, gpu-2:50061")
 
     assert found.stt_urls == ["ws://127.0.0.1:50061/", "ws://gpu-2:50061/"] and load(tmp_path).stt_urls == []
-    assert "STT_ADDRESS: allowed: host:port" in problems(tmp_path, STT_ADDRESS="127.0.0.1:50061,nonsense")
+    assert "is wrong; allowed: host:port" in problems(tmp_path, STT_ADDRESS="127.0.0.1:50061,nonsense")
