@@ -24,10 +24,10 @@ up: $(RUNTIME)   ## the same stack, staying up until Ctrl-C
 test: $(DEV)     ## the whole suite, fast tests first
 	@$(PY) -m pytest
 
-test-gpu: $(GPU) ## the tests of the neural voices, on a GPU or without (installs several GB)
-	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py tests/fakes/test_model_fixtures.py
+test-gpu: $(GPU) ## the tests of the neural voices and recognisers, on a GPU or without (installs several GB)
+	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py tests/workers/stt/nemotron tests/fakes/test_model_fixtures.py
 
-model-fixtures: $(GPU) ## small models with random weights for every neural voice, and how to use them
+model-fixtures: $(GPU) ## small models with random weights for every neural voice and recogniser, and how to use them
 	@$(PY) -m tests.fakes.model_fixtures
 
 lint: $(DEV)     ## style
@@ -40,8 +40,9 @@ types: $(DEV)    ## static types
 bench: $(DEV)    ## every figure of the README, measured on this machine
 	@$(PY) -m tests.bench
 
-bench-gpu: $(GPU) ## how many calls one device speaks to with pocket-tts
+bench-gpu: $(GPU) ## how many calls one device speaks to with pocket-tts, and hears with Nemotron
 	@$(PY) -m tests.bench.bench_gpu
+	@$(PY) -m tests.bench.bench_stt_gpu
 
 diagrams: $(DEV) ## the state pictures of docs/, drawn from the tables in the code
 	@$(PY) -m tests.diagrams
@@ -77,7 +78,7 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 	fi
 	@touch $@
 
-$(GPU): requirements-gpu.txt $(DEV)
-	@echo "==> installing what the neural voices need"
-	@$(PIP) install --progress-bar on -r requirements-gpu.txt
+$(GPU): requirements-gpu.txt requirements-stt.txt $(DEV)
+	@echo "==> installing what the neural voices and recognisers need"
+	@$(PIP) install --progress-bar on -r requirements-gpu.txt -r requirements-stt.txt
 	@touch $@

@@ -1,5 +1,6 @@
 """For the whole suite: fast tests first, live ones last, the fixtures that several folders share. What needs the packages
-of requirements-gpu.txt is collected where they are; elsewhere one line of the summary says that it was not."""
+of requirements-gpu.txt or requirements-stt.txt is collected where they are; elsewhere one line of the summary says that it
+was not."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from tests.session.fixtures import agent, log_text, logged, migrated, records, r
 __all__ = ["agent", "log_text", "logged", "migrated", "records", "rig"]
 
 
-NEURAL = ("torch", "pocket_tts", "kokoro", "piper")
+NEURAL = ("torch", "pocket_tts", "kokoro", "piper", "transformers")
 """The packages without which some test is not collected."""
 
 
@@ -34,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     # Not in the header: `-q`, with which we run, prints none.
     if gone := missing(NEURAL):
         terminalreporter.line(
-            f"neural voices: tests that need {', '.join(gone)} were not collected; see `make test-gpu`"
+            f"neural voices and recognisers: tests that need {', '.join(gone)} were not collected; see `make test-gpu`"
         )
 
 

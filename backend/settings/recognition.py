@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from backend.settings.words import check_host, check_host_and_port, extra
+from backend.settings.words import Device, check_host, check_host_and_port, extra
 from backend.workers.stt.recogniser_names import RECOGNISERS
 
 
@@ -48,6 +48,16 @@ class RecognitionSettings(BaseModel):
     stt_phrases_file: str = Field(
         "", description="All that the recognisers scripted and sphinx can hear: a text file, one phrase in each line."
     )
+    stt_nemotron_lookahead: Literal[0, 1, 6, 13] = Field(
+        1, description="What nemotron waits for before it decides: 0, 1, 6 or 13 are chunks of 80, 160, 560 or 1120 ms.",
+        json_schema_extra=extra("frames of 80 ms"),
+    )  # fmt: skip
+    stt_nemotron_device: Device = Field(
+        "", description="Where nemotron runs: cpu, cuda or cuda:1. Empty: the GPU, if any."
+    )
+    stt_nemotron_dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="nemotron's numbers. In the shorter ones a call's words may depend on its neighbours."
+    )
 
     @field_validator("stt_address")
     @classmethod
@@ -63,6 +73,11 @@ class RecognitionSettings(BaseModel):
     @classmethod
     def _is_stt_host(cls, value: str) -> str:
         return check_host(value)
+
+    @field_validator("stt_nemotron_lookahead", mode="before")
+    @classmethod
+    def _is_number(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("stt_recogniser")
     @classmethod

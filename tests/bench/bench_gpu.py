@@ -15,7 +15,6 @@ The table is printed and written to tests/bench/results/, named after the device
 """
 
 import logging
-import platform
 import random
 import re
 import sys
@@ -31,6 +30,7 @@ from backend.workers.tts.pocket.adapter import Pocket, PocketSettings
 from backend.workers.tts.pocket.batch import Batch
 from backend.workers.tts.pocket.model import load_model
 from backend.workers.tts.pocket.pieces import Cutter
+from tests.bench.device import device_name, percentile
 from tests.fakes.pocket_fixture import write_model
 
 STREAMS = (1, 8, 32, 64, 128, 200, 400)
@@ -97,10 +97,6 @@ def hear(engine: Pocket, text: str, number: int, is_cancelled: bool, heard: Hear
         heard.cancel_ms.append(1000 * (time.monotonic() - stopped_at))
 
 
-def percentile(values: list[float], part: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(part * len(values)))] if values else 0.0
-
-
 def bare_step_ms(directory: Path, numbers: tuple[int, ...]) -> dict[int, float]:
     """The batch alone: all rows, step after step."""
     model = load_model(directory)
@@ -153,15 +149,6 @@ def measure(engine: Pocket, streams: int, bare_ms: float, seconds: float) -> tup
         f"{cpu / wall_s:.2f}",
     ]
     return row, first_p95 <= TARGET_FIRST_MS and not heard.late_ms
-
-
-def device_name() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return f"{line.partition(':')[2].strip()} (CPU)"
-    return f"{platform.machine()} (CPU)"
 
 
 def main(numbers: tuple[int, ...]) -> int:

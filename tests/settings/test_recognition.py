@@ -32,3 +32,25 @@ def test_wrong_values_are_named_with_what_is_allowed(tmp_path: Path) -> None:
     assert "STT_PORT: '0' is wrong; allowed: a whole number from 1 to 65535" in text
     assert "STT_MAX_CONCURRENT_SESSIONS: '0' is wrong; allowed: a whole number from 1 to 1024" in text
     assert "STT_HOST: 'a b' is wrong; allowed: a host name or an IP address" in text
+
+
+def test_nemotron_decides_after_160_ms_on_whatever_device_there_is(tmp_path: Path) -> None:
+    """The numbers of an environment are text."""
+    settings = load(tmp_path)
+    other = load(tmp_path, STT_NEMOTRON_LOOKAHEAD="13", STT_NEMOTRON_DEVICE="cuda:1", STT_NEMOTRON_DTYPE="bfloat16")
+
+    assert settings.stt_nemotron_lookahead == 1
+    assert (settings.stt_nemotron_device, settings.stt_nemotron_dtype) == ("", "float32")
+    assert other.stt_nemotron_lookahead == 13
+    assert (other.stt_nemotron_device, other.stt_nemotron_dtype) == ("cuda:1", "bfloat16")
+
+
+def test_what_nemotron_cannot_do_is_named(tmp_path: Path) -> None:
+    """One line for each."""
+    text = problems(
+        tmp_path, STT_NEMOTRON_LOOKAHEAD="2", STT_NEMOTRON_DEVICE="tpu", STT_NEMOTRON_DTYPE="int8",
+    )  # fmt: skip
+
+    assert "STT_NEMOTRON_LOOKAHEAD: 2 is wrong; allowed: 0, 1, 6, 13" in text
+    assert "STT_NEMOTRON_DEVICE: 'tpu' is wrong; allowed: cpu, cuda or cuda:<number>" in text
+    assert "STT_NEMOTRON_DTYPE: 'int8' is wrong; allowed: float32, bfloat16, float16" in text
