@@ -68,6 +68,7 @@ DEAD_LETTERS = BoundedCounter("offhook_dead_letters_total", "Messages given up o
 CALLS_STARTED = BoundedCounter("offhook_calls_started_total", "Calls begun", "direction")
 CALLS_FINISHED = BoundedCounter("offhook_calls_finished_total", "Calls over", "outcome")
 LIVE_CALLS = Gauge("offhook_live_calls", "Calls held by the workers now", multiprocess_mode="livesum")
+ECHOES_WITHHELD = BoundedCounter("offhook_echoes_withheld_total", "Sounds of callers that were our own echo")
 CHECK_INS = BoundedCounter("offhook_check_ins_total", "Check-ins spoken into a caller's silence")
 
 MEDIA_MALFORMED = BoundedCounter("offhook_media_malformed_total", "Media messages dropped, by kind", "kind")

@@ -3,23 +3,40 @@ gets the decoded audio: the recogniser of this worker (`transcriber.py`).
 
 Decides nothing about turns. `on_audio` is called fifty times a second in the worker's hub, `report` after each shared
 VAD step by the worker's ticker. Instants are counted in samples, so a burst of frames does not shift them.
+
+Our own echo is not the caller: a speech that is explained by what we play (`audio/echo.py`) is not told. When the caller
+talks over it, its beginning is told with the instant at which the caller began, and all else follows as usual. What is
+never told to begin is not told to end.
+
+| voice activity says | we played nothing lately | we did, and the sound is echo | … and it is not          |
+|---------------------|--------------------------|-------------------------------|--------------------------|
+| speech began        | SpeechStarted            | nothing; asked every 32 ms    | SpeechStarted, as it was |
+| it goes on          | SpeechLasted, once       | nothing                       | SpeechStarted, then that |
+| it ended            | SpeechEnded              | nothing                       | SpeechEnded              |
+
+A sound that is over before the guard could say anything is told with its beginning and its end at once.
 """
 
 from collections.abc import Callable
 
 from backend.audio import g711
+from backend.audio.echo import EchoGuard, Verdict
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.clock import Clock
 from backend.engines.base import Vad
+from backend.metrics import ECHOES_WITHHELD
 
 SAMPLE_RATE = 8000
 DECODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.decode_ulaw_bytes, "PCMA": g711.decode_alaw_bytes}
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.encode_ulaw, "PCMA": g711.encode_alaw}
+_ASK_EVERY_S = 0.03
+_NOTICED_AFTER_S = 0.13
+"""How long a caller has been talking over an echo when the guard says so: about half of its window."""
 
 
 class Ear:
     """One caller's audio. `post` takes the events, `feed` the audio as mono s16le at `SAMPLE_RATE`; it must not block.
-    `lasted_s`: of how long a sound SpeechLasted is told; None: of none."""
+    `lasted_s`: of how long a sound SpeechLasted is told; None: of none. `echo_guard` is told elsewhere what we play."""
 
     def __init__(
         self,
@@ -29,6 +46,7 @@ class Ear:
         post: Callable[[Event], None],
         feed: Callable[[bytes], None] | None = None,
         lasted_s: float | None = None,
+        echo_guard: EchoGuard | None = None,
     ) -> None:
         self._decode = DECODERS[encoding]
         self._vad_stream = vad.open(SAMPLE_RATE)
@@ -36,8 +54,13 @@ class Ear:
         self._post = post
         self._feed = feed
         self._lasted_s = lasted_s
-        self._lasts_from: SpeechStarted | None = None
-        """The speech that goes on and has not lasted long enough yet."""
+        self._guard = echo_guard
+        self._withheld_from: float | None = None
+        """When the speech began that goes on and was not told."""
+        self._was_echo = False
+        self._asked_at = 0.0
+        self._lasts_from: float | None = None
+        """When the speech began that was told, goes on, and has not lasted long enough yet."""
         self._heard_s = 0.0
         self._last_frame_at = 0.0
 
@@ -46,6 +69,8 @@ class Ear:
         self._vad_stream.push(pcm)
         self._heard_s += len(encoded) / SAMPLE_RATE
         self._last_frame_at = self._clock.monotonic()
+        if self._guard is not None:
+            self._guard.heard(pcm, self._last_frame_at)
         if self._feed is not None:
             self._feed(pcm)
 
@@ -54,20 +79,58 @@ class Ear:
         for edge in self._vad_stream.edges():
             at = self._at(edge.at_s)
             if edge.is_speech:
-                self._lasts_from = SpeechStarted(at)
-                self._post(self._lasts_from)
+                self._began(at)
             else:
-                self._tell_if_lasted(at)
-                self._lasts_from = None
-                self._post(SpeechEnded(at))
-        if self._lasts_from is not None and (until_s := self._vad_stream.speech_until_s) is not None:
-            self._tell_if_lasted(self._at(until_s))
+                self._ended(at)
+        if self._withheld_from is None and self._lasts_from is None:
+            return
+        until_s = self._vad_stream.speech_until_s
+        if until_s is not None:
+            self._goes_on(self._at(until_s))
 
-    def _tell_if_lasted(self, until_at: float) -> None:
+    def _began(self, at: float) -> None:
+        if self._guard is not None and self._guard.may_echo(self._last_frame_at):
+            self._guard.speech_began()
+            self._withheld_from = at
+            self._was_echo = False
+            self._asked_at = 0.0
+        else:
+            self._tell(at)
+
+    def _goes_on(self, until: float) -> None:
+        if self._guard is not None and self._withheld_from is not None:
+            now = self._last_frame_at
+            if now - self._asked_at < _ASK_EVERY_S:
+                return
+            self._asked_at = now
+            verdict = self._guard.judge(self._withheld_from, until, now)
+            self._was_echo = self._was_echo or verdict is Verdict.ECHO
+            if verdict is Verdict.CALLER:
+                began = max(self._withheld_from, now - _NOTICED_AFTER_S) if self._was_echo else self._withheld_from
+                self._withheld_from = None
+                self._tell(began)
+        self._tell_if_lasted(until)
+
+    def _ended(self, at: float) -> None:
+        if self._withheld_from is not None:
+            began, self._withheld_from = self._withheld_from, None
+            if self._was_echo:
+                ECHOES_WITHHELD.count()
+                return
+            self._tell(began)  # over before anything was known of it: the caller's, unless it was shown to be ours
+        self._tell_if_lasted(at)
+        self._lasts_from = None
+        self._post(SpeechEnded(at))
+
+    def _tell(self, at: float) -> None:
+        self._lasts_from = at
+        self._post(SpeechStarted(at))
+
+    def _tell_if_lasted(self, until: float) -> None:
         if self._lasted_s is None or self._lasts_from is None:
             return
-        if until_at - self._lasts_from.at >= self._lasted_s:
-            self._post(SpeechLasted(self._lasts_from.at))
+        if until - self._lasts_from >= self._lasted_s:
+            self._post(SpeechLasted(self._lasts_from))
             self._lasts_from = None
 
     def _at(self, heard_s: float) -> float:

@@ -20,6 +20,7 @@ import structlog
 from gevent import Greenlet
 from gevent.queue import Empty, SimpleQueue
 
+from backend.audio.echo import EchoGuard
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import (
     CancelPlayback,
@@ -122,6 +123,7 @@ class Session:
         self._recorder = CallRecorder(services, call_control_id, leg)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
+        self._echo_guard = EchoGuard()
         self._turn_predictor: TurnPredictor | None = None
         self._audio_listeners: list[Callable[[bytes], None]] = []
         """Who wants the caller's decoded audio, besides the voice activity detector."""
@@ -154,7 +156,14 @@ class Session:
             self._turn_predictor = TurnPredictor(turn_model, SAMPLE_RATE, self.call_control_id, self._clock, self.post)
             self._audio_listeners.append(self._turn_predictor.feed)
         self._transcriber = self._make_transcriber()
-        self._ear = Ear(self._services.vad, encoding, self._clock, self._voice_changed, self._pass_on_audio)
+        self._ear = Ear(
+            self._services.vad,
+            encoding,
+            self._clock,
+            self._voice_changed,
+            self._pass_on_audio,
+            echo_guard=self._echo_guard,
+        )
         self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
 
@@ -343,7 +352,7 @@ class Session:
     def _delivery(self) -> Delivery:
         if self._agent.audio_delivery == "playback":
             return PlaybackDelivery(self._services, self._leg_commands, self.call_control_id, self.post)
-        return StreamDelivery(self._stream, self._clock, self.post)
+        return StreamDelivery(self._stream, self._clock, self.post, self._echo_guard)
 
     def _report_turn(self, command: ReportTurn) -> None:
         self._recorder.turn_measured(command)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import gevent
 
+from backend.audio.echo import EchoGuard
 from backend.audio.pacing import Pacer
 from backend.call.commands import Speak
 from backend.call.events import Event, SynthesisFinished, SynthesisStarted
@@ -27,13 +28,20 @@ BREATH_S = 0.15
 
 
 class StreamDelivery:
-    """The way of one call's audio over its media stream."""
+    """The way of one call's audio over its media stream. `echo_guard` is told what is played, and when."""
 
-    def __init__(self, stream: MediaStream, clock: Clock, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        stream: MediaStream,
+        clock: Clock,
+        post: Callable[[Event], None],
+        echo_guard: EchoGuard | None = None,
+    ) -> None:
         self._stream = stream
         self._encode = ENCODERS[stream.encoding]
         self._clock = clock
         self._post = post
+        self._echo_guard = echo_guard
         self._pacer = Pacer(AHEAD_S)
         self._generation = 1
         self._breath = self._encode(bytes(2 * int(SAMPLE_RATE * BREATH_S)))
@@ -69,6 +77,8 @@ class StreamDelivery:
         self._generation = max(self._generation, generation)
         self._pacer.cleared()
         self._stream.clear()
+        if self._echo_guard is not None:
+            self._echo_guard.cleared(self._clock.monotonic())
 
     def _begin(self, command: Speak) -> None:
         now = self._clock.monotonic()
@@ -85,5 +95,8 @@ class StreamDelivery:
         if wait_s > 0:
             gevent.sleep(wait_s)
         self._stream.send_audio(self._encode(frame.pcm))
-        self._pacer.sent(duration_s, self._clock.monotonic())
+        now = self._clock.monotonic()
+        if self._echo_guard is not None:
+            self._echo_guard.played(frame.pcm, self._pacer.playing_until(now))
+        self._pacer.sent(duration_s, now)
         self.sent_s += duration_s

@@ -8,6 +8,7 @@
     cost         CPU of the web workers per call-second through the whole product
     media        the same for the media path alone, beside Pipecat in one run (installs .venv-bench)
     vad          CPU of voice activity at 40 calls, how long it blocks the hub, beside the bare runtime
+    echo         our own echo on many lines, and callers who talk over it
     voice        first frame and CPU of the embedded voice
     voice_client CPU per second of speech received, frame jitter at 50 streams, cancel until nothing is computed
     voice_kill   voice workers killed in mid-sentence, 200 times
@@ -32,7 +33,16 @@ from backend.rehearsal.load import run_load
 from backend.rehearsal.scenario import load_scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
-from tests.bench import first_frame, lost_ends, playback_end, product_cost, smart_turn, speculation, vad_cost
+from tests.bench import (
+    echo_guard,
+    first_frame,
+    lost_ends,
+    playback_end,
+    product_cost,
+    smart_turn,
+    speculation,
+    vad_cost,
+)
 from tests.bench.stage_runs import Figure
 
 FIGURES_FILE = Path("docs/FIGURES.md")
@@ -113,6 +123,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "cost": lambda: asyncio.run(on_one_stage(product_cost.measure, with_stack=True)),
     "media": lambda: command("tests.bench.media_cost", "--install"),
     "vad": vad_cost.measure,
+    "echo": echo_guard.measure,
     "voice": lambda: command("tests.bench.bench_tts"),
     "voice_client": lambda: command("tests.bench.bench_voice_client"),
     "voice_kill": lambda: command("tests.bench.bench_voice_kill"),

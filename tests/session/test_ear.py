@@ -1,8 +1,10 @@
 """backend/session/ear.py"""
 
+import numpy as np
 import pytest
 
 from backend.audio import g711
+from backend.audio.echo import EchoGuard
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.engines.base import SpeechEdge
 from backend.session.ear import Ear
@@ -128,3 +130,85 @@ def test_a_long_sound_that_is_found_all_at_once_has_lasted() -> None:
     ear.report()
 
     assert [type(event) for event in posted] == [SpeechStarted, SpeechLasted, SpeechEnded, SpeechStarted, SpeechEnded]
+
+
+def noise(seconds: float, seed: int) -> bytes:
+    """μ-law."""
+    samples = np.random.default_rng(seed).normal(0, 3000, round(8000 * seconds)).astype(np.int16)
+    return g711.encode_ulaw(samples)
+
+
+class Echoing:
+    """An ear on a line that hears 0.4 s of `theirs` while `ours` is played; the detector found speech from 0.1 s on."""
+
+    def __init__(self, ours: bytes, theirs: bytes) -> None:
+        self.vad, self.clock, self.posted, guard = FakeVad(), FakeClock(1000.0), list[Event](), EchoGuard()
+        self.ear = Ear(self.vad, "PCMU", self.clock, self.posted.append, lasted_s=0.2, echo_guard=guard)
+        self.stream = self.vad.streams[0]
+        guard.played(g711.decode_ulaw_bytes(ours), 1000.0)
+        self.stream.find(SpeechEdge(True, 0.1))
+        self.hear(theirs)
+
+    def hear(self, theirs: bytes) -> None:
+        for start in range(0, len(theirs), 160):
+            self.clock.advance(0.02)
+            self.ear.on_audio(theirs[start : start + 160])
+            self.stream.speech_until_s = self.clock.monotonic() - 1000.0
+            self.vad.step()
+            self.ear.report()
+
+
+def test_our_own_echo_is_told_neither_to_begin_nor_to_last_nor_to_end() -> None:
+    """It only counts in the metrics."""
+    line = Echoing(ours=noise(1, 1), theirs=noise(1, 1)[:3200])
+    line.stream.speech_until_s = None
+    line.stream.find(SpeechEdge(False, 0.4))
+    line.vad.step()
+    line.ear.report()
+
+    assert line.posted == []
+
+
+def test_a_caller_while_we_speak_is_told_with_their_true_beginning() -> None:
+    """Although the guard needed some of it to be sure."""
+    line = Echoing(ours=noise(1, 1), theirs=noise(0.4, 2))
+
+    assert line.posted == [SpeechStarted(near(1000.1)), SpeechLasted(near(1000.1))]
+
+
+def test_a_caller_who_talks_over_the_echo_is_told_from_then_on() -> None:
+    """Lasting counts from there, too."""
+    line = Echoing(ours=noise(2, 1), theirs=noise(2, 1)[:4800])
+    assert line.posted == []
+    line.hear(noise(0.28, 2))
+    assert [type(event) for event in line.posted] == [SpeechStarted]
+    assert line.posted[0].at == pytest.approx(1000.6, abs=0.1)  # type: ignore[attr-defined]
+
+    line.hear(noise(0.2, 3))
+    assert [type(event) for event in line.posted] == [SpeechStarted, SpeechLasted]
+
+
+def test_a_sound_too_short_to_be_judged_is_told_when_it_is_over() -> None:
+    """Nothing is lost."""
+    line = Echoing(ours=noise(1, 1), theirs=noise(0.16, 2))
+    assert line.posted == []
+    line.stream.speech_until_s = None
+    line.stream.find(SpeechEdge(False, 0.15))
+    line.vad.step()
+    line.ear.report()
+
+    assert line.posted == [SpeechStarted(near(1000.1)), SpeechEnded(near(1000.15))]
+
+
+def test_when_we_were_silent_for_long_nothing_is_withheld() -> None:
+    """Not even for one step."""
+    vad, posted = FakeVad(), list[Event]()
+    guard = EchoGuard()
+    guard.played(bytes(16000), 990.0)
+    ear = Ear(vad, "PCMU", FakeClock(1000.0), posted.append, echo_guard=guard)
+    ear.on_audio(FRAME)
+    vad.streams[0].find(SpeechEdge(True, 0.0))
+    vad.step()
+    ear.report()
+
+    assert len(posted) == 1

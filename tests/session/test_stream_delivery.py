@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from backend.audio import g711
+from backend.audio.echo import LONGEST_DELAY_S, EchoGuard
 from backend.call.commands import Speak
 from backend.call.events import Event, SynthesisFinished, SynthesisStarted
 from backend.clock import SystemClock
@@ -145,3 +146,17 @@ def test_frames_that_end_without_a_last_one_are_a_failure() -> None:
     with pytest.raises(EngineFailed):
         way.delivery.deliver(piece(2), iter(()))
     assert way.delivery.sent_s == 0.0
+
+
+def test_the_echo_guard_learns_what_is_played_and_when() -> None:
+    """Piece behind piece as the carrier plays them, and not what a stop threw away."""
+    clock, guard = FakeClock(), EchoGuard()
+    delivery = StreamDelivery(FakeStream(clock), clock, lambda event: None, guard)
+    began = clock.monotonic()
+    delivery.deliver(piece(1), frames(0.2, 0.3))
+    assert guard.may_echo(began + 0.5 + LONGEST_DELAY_S) and not guard.may_echo(began + 0.8 + LONGEST_DELAY_S)
+
+    clock.advance(0.1)
+    delivery.stop(2)
+
+    assert not guard.may_echo(began + 0.4 + LONGEST_DELAY_S)

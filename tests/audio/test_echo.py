@@ -1,0 +1,133 @@
+"""backend/audio/echo.py, by itself and in the ear. Many more lines: `python -m tests.bench echo`."""
+
+import numpy as np
+import pytest
+
+from backend.audio.echo import LONGEST_DELAY_S, WINDOW_S, EchoGuard, Verdict
+from backend.engines.vad_silero import SileroVad
+from tests.audio.echo_call import listen
+from tests.audio.echo_paths import KINDS, make_line
+
+
+@pytest.fixture(scope="module")
+def vad() -> SileroVad:
+    return SileroVad(capacity=4)
+
+
+@pytest.mark.parametrize("seed", range(2 * len(KINDS)), ids=lambda seed: f"{KINDS[seed % len(KINDS)]}-{seed}")
+def test_our_own_voice_does_not_interrupt(vad: SileroVad, seed: int) -> None:
+    """Whatever the line does to it; without the guard it would, on every one of these lines."""
+    line = make_line(seed, gain_db=-15.0 - seed)
+
+    assert listen(vad, line).told() == []
+    assert "began" in listen(vad, line, is_guarded=False).told()
+
+
+@pytest.mark.parametrize("seed", range(2 * len(KINDS)), ids=lambda seed: f"{KINDS[seed % len(KINDS)]}-{seed}")
+def test_a_caller_who_talks_over_the_echo_is_heard(vad: SileroVad, seed: int) -> None:
+    """Within 0.3 s, and with the instant at which they began."""
+    line = make_line(1000 + seed, caller_talks=True)
+    heard = listen(vad, line)
+    assert line.caller_at_s is not None
+
+    told_s, began_s = heard.starts()[0]
+    assert 0 <= told_s - line.caller_at_s <= 0.3
+    assert began_s == pytest.approx(line.caller_at_s, abs=0.2)
+    assert heard.told()[:2] == ["began", "ended"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_a_line_without_echo_the_caller_is_heard_at_once(vad: SileroVad, seed: int) -> None:
+    """While we speak: the guard asks twice, 32 ms apart."""
+    line = make_line(2000 + seed, caller_talks=True, gain_db=-90)
+    heard = listen(vad, line)
+    assert line.caller_at_s is not None
+
+    told_s, began_s = heard.starts()[0]
+    assert told_s - line.caller_at_s <= 0.3
+    assert began_s == pytest.approx(line.caller_at_s, abs=0.1)
+
+
+def test_a_line_whose_delay_jumps_still_echoes(vad: SileroVad) -> None:
+    """Frames that are lost make the echo come earlier: it is found again."""
+    line = make_line(6, gain_db=-18, delay_s=0.4, lost_frames=5)
+    heard = listen(vad, line)
+
+    assert heard.told() == []
+    assert heard.guard.delay_s == pytest.approx(0.3, abs=0.01)
+
+
+def test_what_lasts_is_counted_from_the_callers_own_beginning(vad: SileroVad) -> None:
+    """Not from that of the echo before it."""
+    line = make_line(1000, caller_talks=True)
+    heard = listen(vad, line, lasted_s=0.3)
+    told = dict(zip(heard.told(), heard.events, strict=False))
+    assert line.caller_at_s is not None
+
+    assert heard.told()[:2] == ["began", "lasted"]
+    assert told["lasted"][0] - line.caller_at_s >= 0.25
+
+
+def test_while_nothing_was_played_nothing_is_computed() -> None:
+    """Long after our last word, and before the first."""
+    guard = EchoGuard()
+    noise = np.random.default_rng(0).normal(0, 3000, 4000).astype(np.int16).tobytes()
+    guard.heard(noise, 10.0)
+    assert not guard.may_echo(10.0) and guard.judge(9.6, 10.0, 10.0) is Verdict.CALLER
+
+    guard.played(noise, 10.0)
+    ends = 10.5 + LONGEST_DELAY_S + WINDOW_S
+    assert guard.may_echo(ends - 0.01) and not guard.may_echo(ends)
+    assert guard.searches == 0
+
+
+def test_what_was_thrown_away_cannot_echo() -> None:
+    """After a `clear` the rest of what was sent is not played."""
+    guard = EchoGuard()
+    guard.played(b"\x00\x10" * 8000, 10.0)
+    guard.cleared(10.2)
+
+    assert guard.may_echo(11.1) and not guard.may_echo(11.3)
+
+
+def test_too_little_sound_is_not_judged() -> None:
+    """Nor is a sound that is over already: the window would hold what came after it."""
+    guard = EchoGuard()
+    noise = np.random.default_rng(0).normal(0, 3000, 4000).astype(np.int16).tobytes()
+    guard.played(noise, 9.5)
+    guard.heard(noise, 10.0)
+
+    assert guard.judge(9.95, 10.0, 10.0) is Verdict.UNSURE
+    assert guard.judge(9.6, 9.8, 10.0) is Verdict.UNSURE
+    assert guard.searches == 0
+
+
+def test_two_doubts_in_a_row_are_a_caller_and_a_new_speech_begins_without_any() -> None:
+    """One could be a gap in the echo."""
+    guard, dice = EchoGuard(), np.random.default_rng(1)
+    guard.played(dice.normal(0, 3000, 16000).astype(np.int16).tobytes(), 9.0)
+    guard.heard(dice.normal(0, 3000, 4000).astype(np.int16).tobytes(), 10.0)
+
+    assert [guard.judge(9.6, 10.0, 10.0) for _ in range(2)] == [Verdict.UNSURE, Verdict.CALLER]
+    guard.speech_began()
+    assert guard.judge(9.6, 10.0, 10.0) is Verdict.UNSURE
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3, 0.7])
+def test_the_delay_is_found_across_the_ring_and_pieces_of_any_length(delay_s: float) -> None:
+    """Played in uneven pieces, a long time after the clock's zero."""
+    guard, dice = EchoGuard(), np.random.default_rng(2)
+    ours = dice.normal(0, 4000, 24000).astype(np.int16)
+    place, at = 0, 5000.0
+    while place < len(ours):
+        length = int(dice.integers(200, 1500))
+        guard.played(ours[place : place + length].tobytes(), at + place / 8000 + dice.uniform(-0.004, 0.004))
+        place += length
+    shift = round(delay_s * 8000)
+    theirs = (0.1 * ours[8000 - shift : 16000 - shift]).astype(np.int16)
+    for start in range(0, 8000, 160):
+        guard.heard(theirs[start : start + 160].tobytes(), at + 1 + (start + 160) / 8000)
+    verdicts = [guard.judge(at + 1.5, at + 2, at + 2) for _ in range(2)]
+
+    assert verdicts == [Verdict.ECHO, Verdict.ECHO]
+    assert guard.delay_s == pytest.approx(delay_s, abs=0.006) and guard.explained > 0.8
