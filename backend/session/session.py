@@ -157,12 +157,7 @@ class Session:
             self._audio_listeners.append(self._turn_predictor.feed)
         self._transcriber = self._make_transcriber()
         self._ear = Ear(
-            self._services.vad,
-            encoding,
-            self._clock,
-            self._voice_changed,
-            self._pass_on_audio,
-            echo_guard=self._echo_guard,
+            self._services.vad, encoding, self._clock, self._voice_changed, self._pass_on_audio, echo_guard=self._echo_guard
         )
         self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
