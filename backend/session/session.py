@@ -156,9 +156,8 @@ class Session:
             self._turn_predictor = TurnPredictor(turn_model, SAMPLE_RATE, self.call_control_id, self._clock, self.post)
             self._audio_listeners.append(self._turn_predictor.feed)
         self._transcriber = self._make_transcriber()
-        self._ear = Ear(
-            self._services.vad, encoding, self._clock, self._voice_changed, self._pass_on_audio, echo_guard=self._echo_guard
-        )
+        vad, feed = self._services.vad, self._pass_on_audio
+        self._ear = Ear(vad, encoding, self._clock, self._voice_changed, feed, echo_guard=self._echo_guard)
         self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
         self.post(MediaStarted())
 
