@@ -161,6 +161,11 @@ class Transcriber:
         self._shut()
         self._kept.clear()
 
+    @property
+    def is_hearing(self) -> bool:
+        """A stream is open that is worth something, as far as is known."""
+        return self._loss.is_open
+
     # --- the stream ---
 
     def _open(self) -> None:

@@ -86,13 +86,13 @@ class Session:
 class FakeSidecar:
     """A server on a free port."""
 
-    def __init__(self, behaviour: str = "ok") -> None:
+    def __init__(self, behaviour: str = "ok", port: int = 0) -> None:
         self.behaviour = behaviour
         self.sessions: list[Session] = []
         self.connections = 0
         self._open: list[ServerConnection] = []
         self._server: Server = serve(
-            self._handle, "127.0.0.1", 0, process_request=self._upgrade, compression=None, ping_interval=None
+            self._handle, "127.0.0.1", port, process_request=self._upgrade, compression=None, ping_interval=None
         )
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
