@@ -122,6 +122,8 @@ class TranscriptReceived(Event):
     voice_began_at: float | None = None
     """When the first of these words began, and the last one ended; None where the recogniser does not know."""
     voice_ended_at: float | None = None
+    was_cut: bool = False
+    """There was more text than any caller says between two breaths; the rest was thrown away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from backend.call.events import (
     PlaybackEnded,
     StreamingStarted,
     StreamingStopped,
+    TranscriptReceived,
 )
 from backend.call.leg import LegState
 from backend.carrier.base import Webhook
+from backend.metrics import TRANSCRIPTS_SKIPPED
 from backend.session.call_setup import CallSetup
 from backend.session.registry import Registry
 from backend.session.services import CallServices
@@ -49,6 +51,8 @@ class WebhookRouter:
             case PlaybackEnded():
                 return self._end_playback(call_control_id, event, webhook.event_id)
             case _:
+                if isinstance(event, TranscriptReceived) and event.was_cut:
+                    TRANSCRIPTS_SKIPPED.count(recogniser=event.recogniser, reason="cut")
                 return self._tell_owner(call_control_id, event, webhook.event_id)
 
     def _move_leg(self, call_control_id: str, event: Event, webhook: Webhook) -> str:

@@ -20,6 +20,7 @@ from backend.call.events import (
     TranscriptReceived,
 )
 from backend.call.leg import LegPhase
+from backend.metrics import TRANSCRIPTS_SKIPPED
 from backend.records.calls import CallFilter
 from tests.session.rig import CALL, CALLER, US, Rig, make_agent, settle, wait_until
 
@@ -239,3 +240,13 @@ def test_without_redis_the_view_is_told(rig: Rig, make: Callable[[], Event]) -> 
     rig.database.is_away = True
     with pytest.raises(StoreError):
         rig.router.take(rig.hook(make()))
+
+
+def test_a_transcript_that_had_to_be_cut_is_counted(rig: Rig) -> None:
+    """Whoever's call it is."""
+    count = TRANSCRIPTS_SKIPPED._counter.labels(recogniser="carrier", reason="cut")._value.get
+    before = count()
+    rig.router.take(rig.hook(TranscriptReceived("x" * 5000, is_final=True, was_cut=True)))
+    rig.router.take(rig.hook(TranscriptReceived("Hello.", is_final=True)))
+
+    assert count() - before == 1

@@ -246,7 +246,8 @@ def _transcription(payload: dict[str, Any]) -> Event | None:
     data = payload.get("transcription_data")
     if not isinstance(data, dict) or _word(data, "transcription_track") not in ("", wire.INBOUND_TRACK):
         return None
-    text = _text(data.get("transcript"), MAX_TRANSCRIPT)
+    whole = data.get("transcript")
+    text = _text(whole, MAX_TRANSCRIPT)
     if not text:
         return None
     confidence = data.get("confidence")
@@ -256,6 +257,7 @@ def _transcription(payload: dict[str, Any]) -> Event | None:
         text,
         is_final=data.get("is_final", True) is True,
         confidence=float(min(1, max(0, confidence))),
+        was_cut=isinstance(whole, str) and len(whole) > MAX_TRANSCRIPT,
     )
 
 

@@ -311,7 +311,7 @@ def test_a_transcript_is_cleaned_and_bounded() -> None:
 
     assert isinstance(event, TranscriptReceived)
     assert event.text.startswith("a b c d")
-    assert len(event.text) == 5000
+    assert len(event.text) == 5000 and event.was_cut
     event.text.encode()
 
 
