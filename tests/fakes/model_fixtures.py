@@ -62,7 +62,7 @@ def main(directory: Path) -> int:
     print(f"  {python} -m backend say 'Hello there.' --voice anna --out hello.wav --address 127.0.0.1:50051")
     hears = f"STT_MODELS_DIR={shlex.quote(str(directory.resolve()))} STT_RECOGNISER=nemotron STT_TOKEN=secret"
     print("An STT sidecar that hears with them:")
-    print(f"  {hears} {python} -m backend.workers.stt.sidecar")
+    print(f"  {hears} {python} -m backend.workers.stt.server")
     return 0
 
 

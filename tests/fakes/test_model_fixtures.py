@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from backend.settings import load_settings
+from backend.workers.stt.recogniser import Piece, build_recogniser
 from backend.workers.tts.adapter import build_engine
 
-pytestmark = pytest.mark.needs("torch", "pocket_tts", "kokoro", "piper")
+pytestmark = pytest.mark.needs("torch", "pocket_tts", "kokoro", "piper", "transformers")
 
 VOICES = {"pocket-tts": "anna", "kokoro": "af_heart", "piper": "en_US-hum-medium"}
 
@@ -30,6 +31,14 @@ def test_every_engine_speaks_with_the_settings_that_are_printed(tmp_path: Path) 
         said = np.concatenate(list(engine.synthesize("Hello there.", voice, bool)))
         assert len(said) > 0.2 * engine.native_sample_rate and np.abs(said).max() > 100, name
         engine.unload()
+    recogniser = build_recogniser(
+        load_settings({"STT_RECOGNISER": "nemotron", "STT_MODELS_DIR": str(tmp_path / "models")}, working_dir=tmp_path)
+    )
+    recogniser.load()
+    state = recogniser.open("en")
+    recogniser.step([Piece(state, np.zeros(recogniser.wants(state), np.int16), ends=True)])
+    recogniser.close(state)
+    recogniser.unload()
 
 
 def test_a_folder_with_other_models_is_refused(tmp_path: Path) -> None:
