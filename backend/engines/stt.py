@@ -3,6 +3,7 @@
 The carrier's own transcription is always there; it is no row, since it is no `Stt` (`stt_carrier.py` says why).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from backend.engines.base import Stt
@@ -10,6 +11,8 @@ from backend.engines.stt_openai import OpenAiStt
 from backend.engines.stt_sidecar import SidecarStt
 
 CARRIER = "carrier"
+
+log = logging.getLogger(__name__)
 
 
 def make_recognisers(
@@ -27,4 +30,7 @@ def make_recognisers(
 def choose_recogniser(wanted: str, default: str, available: Mapping[str, Stt]) -> str:
     """The agent's wish, the installation's default, or the carrier where the wish cannot be had."""
     name = wanted or default
-    return name if name in available else CARRIER
+    if name == CARRIER or name in available:
+        return name
+    log.warning("recogniser_not_available wanted=%s", name)
+    return CARRIER
