@@ -97,6 +97,13 @@ RECOGNISER_STEPS = BoundedCounter(
 TRANSCRIPTS_SKIPPED = BoundedCounter(
     "offhook_transcripts_skipped_total", "Transcripts dropped, or cut", "recogniser", "reason"
 )
+ABORT_LEG_SECONDS = Histogram(
+    "offhook_abort_leg_seconds",
+    "From the decision to silence the agent until a leg of the abort chain was over",
+    ("leg",),
+    buckets=(0.0005, 0.001, 0.0025, *_SHORT),
+)
+ABORT_LEGS = BoundedCounter("offhook_abort_legs_total", "Legs of the abort chain", "leg", "outcome")
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")
 
 

@@ -86,11 +86,25 @@ class TurnTakingSettings(_Strict):
     )  # fmt: skip
     min_interruption_s: float = Field(
         0.3, ge=0.1, le=3, title="Shortest interruption", json_schema_extra={"unit": "s"},
-        description="A shorter sound does not stop the agent.",
+        description="A shorter sound does not stop the agent, unless words are recognised in it.",
+    )  # fmt: skip
+    longest_backchannel_s: float = Field(
+        0.95, ge=0, le=3, title="Longest “mm-hm”", json_schema_extra={"unit": "s"},
+        description="A sound up to this length stops the agent only by its words, so that an “okay” or a cough does not. "
+        "0: every sound of the shortest interruption stops it, as fast as possible.",
     )  # fmt: skip
     ignored_words: list[Annotated[str, Field(max_length=40)]] = Field(
         default_factory=lambda: ["mm-hm", "mhm", "uh-huh", "okay", "ok", "yeah", "right"], max_length=100,
         title="Words that do not interrupt",
+    )  # fmt: skip
+    protected_kinds: list[Literal["greeting", "answer", "check_in", "filler"]] = Field(
+        default_factory=list, max_length=4, title="What cannot be interrupted",
+        description="Besides a notice, a goodbye and an apology, which are always heard out.",
+    )  # fmt: skip
+    false_interruption_timeout_s: float = Field(
+        2.0, ge=0, le=10, title="Go on after a false interruption", json_schema_extra={"unit": "s"},
+        description="When a sound stopped the agent and no word is recognised for this long, it goes on where it was. "
+        "0: it never does.",
     )  # fmt: skip
     min_endpointing_delay_s: float = Field(
         0.5, ge=0.1, le=5, title="Wait after the caller's last word", json_schema_extra={"unit": "s"},
@@ -110,6 +124,11 @@ class TurnTakingSettings(_Strict):
         "Sorry, I did not catch that, could you say it again?", title="Asking to repeat",
         description="Spoken when the caller said something while the recogniser had failed. Empty: nothing is said.",
     )  # fmt: skip
+
+    @property
+    def interruption_by_sound_s(self) -> float:
+        """How long a sound without words lasts when it stops the agent (`barge_in.py` says why)."""
+        return max(self.min_interruption_s, self.longest_backchannel_s if self.ignored_words else 0.0)
 
     @model_validator(mode="after")
     def _max_is_not_below_min(self) -> "TurnTakingSettings":
@@ -171,6 +190,10 @@ class AgentConfig(_Strict):
         title="Greeting",
         description="Spoken first. Empty: the agent waits for the caller.",
     )
+    notice: ShortText = Field(
+        "", title="Notice",
+        description="Spoken before the greeting and never interrupted, such as “This call is recorded.”",
+    )  # fmt: skip
     instructions: str = Field(
         "You are a friendly agent on the telephone. Answer in one or two short sentences.",
         max_length=20000, title="Instructions",

@@ -115,7 +115,7 @@ class Answering:
         due_at = self.deadline()
         return [] if due_at is None or now < due_at else self._ask_again(use_fallback_model=True)
 
-    def drop(self, now: float) -> list[Command]:
+    def drop(self, now: float) -> list[StopThinking]:
         """Nobody wants it any more."""
         if self.answer is None:
             return []

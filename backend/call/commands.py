@@ -72,11 +72,14 @@ class SpeakByCarrier(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class StopSpeaking(Command):
-    """Silence the agent now: refuse pending syntheses, stop sending, clear the carrier, cancel the voices. Everything
-    of generations below `generation` is void."""
+class AbortSpeech(Command):
+    """Silence the agent now, along the chain of `barge_in.py`. Everything of generations below `generation` is void, and
+    so is the answer `turn_id` ("": none is being made). `by_caller`: the caller interrupted, as opposed to the call
+    having something else to say or nothing any more."""
 
     generation: int
+    turn_id: str = ""
+    by_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ state or this class:
 
 | question                                           | file              |
 |----------------------------------------------------|-------------------|
-| what do the caller's sounds, words and keys mean?  | `hearing.py`, with `endpointing.py` and `barge_in.py` |
+| what do the caller's sounds, words and keys mean?  | `hearing.py`, with `endpointing.py` and `duplex.py` |
+| how does the agent fall silent, and go on          | `silencing.py`, with `false_interruption.py` |
 | can we hear the caller at all?                     | `listening.py`    |
 | what does the model do, is it asked again?         | `answering.py`, `tools.py` |
 | is the model asked before the turn has ended?      | `speculation.py`  |
@@ -58,6 +59,7 @@ from backend.call.machine import AnsweringMachine
 from backend.call.no_progress import NoProgress, Step
 from backend.call.playback import Ledger
 from backend.call.saying import Saying, SpeechReport
+from backend.call.silencing import Silencing
 from backend.call.speculation import Speculation
 from backend.call.tools import ConnectTo, EndCall, Hold, PressKeys, Refused, parse_tool_use
 from backend.call.transfer import Transferring, TransferStep
@@ -95,6 +97,9 @@ class Conversation:
         self._speculation = Speculation(agent, self.history, self._answering.new_turn_id)
         self._saying = Saying(self.ledger, self.history)
         self._transfer = Transferring()
+        self._silencing = Silencing(
+            self.ledger, self.history, self._hearing, self._answering, self._saying, self._transfer
+        )
         self._machine = AnsweringMachine(agent.answering_machine, direction)
         self._ending = Ending(settings.dead_air_settings, self.ledger, self.hangup)
         self._started_at: float | None = None
@@ -193,6 +198,8 @@ class Conversation:
         self._ending.begin(now)
         self.turn.move(TurnState.LISTENING)
         self._ask(self._listening.begin(now))
+        if self.agent.notice:
+            self._say("notice", self.agent.notice, now)
         if self.agent.greeting:
             self._say("greeting", self.agent.greeting, now)
 
@@ -245,7 +252,8 @@ class Conversation:
         self._consider_hang_up(now)
         if self.is_over:
             return
-        self._consider_barge_in(now)
+        self._ask(*self._silencing.barge_in(self.turn, now, may_interrupt=not self._ending.is_closing))
+        self._ask(*self._silencing.go_on(now, may_speak=self._is_with_caller() and self._is_line_free()))
         self._consider_listening(now)
         self._consider_callers_turn(now)
         self._ask(*self._answering.due(now))
@@ -272,12 +280,6 @@ class Conversation:
                 self._ask(HangUp(self.hangup.ask(now)))
             case HangUpStep.UNCONFIRMED:
                 self._finish("unconfirmed", "")
-
-    def _consider_barge_in(self, now: float) -> None:
-        if self._hearing.interrupts(now, may_interrupt=not self._ending.is_closing):
-            self.turn.follow(self.is_agent_speaking, self._answering.is_under_way)
-            self._silence(now)
-            self.turn.move(TurnState.BARGED_IN)
 
     def _consider_listening(self, now: float) -> None:
         match self._listening.due(now) if self._is_with_caller() else None:
@@ -341,7 +343,7 @@ class Conversation:
         if not self._ending.is_hang_up_due(now, self._answering.is_under_way, self._transfer.is_handed_over):
             return
         if not self._is_line_free():
-            self._void(now)  # what could not be said in time
+            self._ask(*self._silencing.void(now))  # what could not be said in time
         if self._transfer.is_wanted and not self._ending.is_media_lost:
             self._consider_transfer(now)
         else:
@@ -353,15 +355,7 @@ class Conversation:
         self._ask(*self._saying.say(kind, text, now))
 
     def _silence(self, now: float) -> None:
-        """The caller's word comes first: void what was not heard yet, and the transfer that goes with it."""
-        if self._transfer.is_wanted:
-            self._transfer.want(None)
-            self.history.note("The transfer was not made: the caller spoke first.", now)
-        self._void(now)
-
-    def _void(self, now: float) -> None:
-        """Void the answer under way and everything that was not heard yet."""
-        self._ask(*self._saying.stop(now), *self._answering.drop(now))
+        self._ask(*self._silencing.silence(now))
 
     def _use_tool(self, event: ToolCalled, now: float) -> None:
         use = parse_tool_use(self.agent, event.name, event.arguments)
@@ -427,7 +421,7 @@ class Conversation:
         if self._started_at is None or not self._is_with_caller():
             self._clocks.stop()
             return
-        is_more_expected = self._hearing.has_words or self._transfer.is_wanted
+        is_more_expected = self._hearing.expects_more or self._transfer.is_wanted
         idle_from = max(self._started_at, self._saying.idle_from, self._answering.idle_from)
         self._clocks.follow(self._answering.answer, is_more_expected, idle_from)
 

@@ -207,6 +207,26 @@ class SpeechCutShort(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WordsTimed(Event):
+    """When words of a playback begin, in seconds after its first sample: word `first` (of the text split at white space,
+    from 0) and those after it. Says nothing of words further on; what was said of these words before is void."""
+
+    playback_id: str
+    generation: int
+    first: int
+    starts_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackProgressed(Event):
+    """The carrier has played the first `played_s` seconds of a playback just now: a mark inside it came back."""
+
+    playback_id: str
+    generation: int
+    played_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted(Event):
     """The carrier began to play a playback (delivery `playback`)."""
 

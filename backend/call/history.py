@@ -1,7 +1,8 @@
 """What was said and heard, as the model and the record need it.
 
 Decides: how the conversation is put to the model. Agent speech appears as far as the caller heard it: a piece that was
-cut is cut at the last word heard, a piece nobody heard does not appear. Times are the owner's monotonic seconds.
+cut is cut at the last word heard, a piece nobody heard does not appear. One that was taken up again after a false
+interruption is one entry: what was heard first, and what was heard of the rest. Times are the owner's monotonic seconds.
 """
 
 import json
@@ -16,27 +17,39 @@ Speaker = Literal["caller", "agent", "tool", "note"]
 
 @dataclass(slots=True)
 class Entry:
-    """One thing said or noted. For the agent the text is that of `piece`, as far as heard."""
+    """One thing said or noted."""
 
     speaker: Speaker
     text: str
     at: float
-    piece: Piece | None = None
+    pieces: list[Piece] = field(default_factory=list)
+    """For the agent: the piece that says it, then each one that took it up again, with the words that were left."""
     tool: dict[str, Any] = field(default_factory=dict)
     """For a tool: its call id, name, arguments."""
 
     def heard_text(self) -> str:
         """The text as the caller heard it; for pieces still under way, the whole text."""
-        if self.piece is None:
+        if not self.pieces:
             return self.text
-        if self.piece.state == PieceState.FAILED:
-            return ""
-        if self.piece.state != PieceState.CLEARED and self.piece.said_words is None:
-            return self.text
-        words = self.text.split()[: self.piece.said_words]
-        if self.piece.state == PieceState.CLEARED:
-            words = words[: int(len(words) * self.piece.heard_fraction)]
-        return " ".join(words)
+        return " ".join(text for piece in self.pieces if (text := _heard_text(piece)))
+
+    @property
+    def standing(self) -> Literal["heard", "partly", "unheard", "failed"]:
+        """What became of something the agent said, as far as is known."""
+        last = self.pieces[-1]
+        if last.state in (PieceState.HEARD, PieceState.SENDING, PieceState.SENT):
+            return "heard"
+        if any(_heard_text(piece) for piece in self.pieces if piece.state != PieceState.REQUESTED):
+            return "partly"
+        return "failed" if last.state == PieceState.FAILED else "unheard"
+
+
+def _heard_text(piece: Piece) -> str:
+    if piece.state == PieceState.FAILED:
+        return ""
+    if piece.state == PieceState.CLEARED:
+        return " ".join(piece.text.split()[: piece.heard_words])
+    return piece.text if piece.said_words is None else " ".join(piece.text.split()[: piece.said_words])
 
 
 class History:
@@ -49,7 +62,12 @@ class History:
         self.entries.append(Entry("caller", text, now))
 
     def agent_asked_to_say(self, piece: Piece, now: float) -> None:
-        self.entries.append(Entry("agent", piece.text, now, piece=piece))
+        self.entries.append(Entry("agent", piece.text, now, [piece]))
+
+    def taken_up_again(self, cut: Piece, rest: Piece) -> None:
+        """`rest` says what was not heard of `cut`."""
+        entry = next(entry for entry in reversed(self.entries) if cut in entry.pieces)
+        entry.pieces.append(rest)
 
     def tool_used(self, tool_call_id: str, name: str, arguments: dict[str, Any], result: str, now: float) -> None:
         self.entries.append(Entry("tool", result, now, tool={"id": tool_call_id, "name": name, "arguments": arguments}))

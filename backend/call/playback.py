@@ -18,6 +18,11 @@ older void. The carrier also returns marks of audio that it threw away, so an ec
 “Ended” is a mark, `playback.ended`, the flag of another worker, or, for the carrier's own voice, `CarrierSpeechEnded`.
 * a piece that failed after some audio was handed over (SENT) stays audible until that audio has played.
 
+What was heard of a piece that is cut is the words whose audio was nearly all played by then (`resume.py`): the time since
+`starts_at`, set against the voice's word timings. A mark in the middle of a piece corrects `starts_at`, so that a voice
+that came too slowly, and left gaps, does not count as heard ahead of time. Marks that come back because of `clear` are
+of an older generation by then and move nothing.
+
 Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the
 piece before it, may move it later. `over_by` never moves once the length is known: however late a report comes, the
 agent counts as speaking for the audio's length plus `END_GRACE_S` at most. A piece whose end was lost is closed then, as
@@ -25,9 +30,11 @@ heard at the moment when by the evidence its audio is over, which may still lie 
 """
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from backend.call.commands import SpeechKind
+from backend.call.resume import heard_words
 
 END_GRACE_S = 2.0
 """How much later than its audio a piece's end may be reported before we stop waiting for it."""
@@ -80,6 +87,12 @@ class Piece:
     ended_at: float = 0.0
     heard_fraction: float = 0.0
     """How much of it was heard, 0 to 1, once it is over."""
+    heard_words: int = 0
+    """Of a piece that was cleared: how many words of the text the caller heard."""
+    word_starts_s: list[float] = field(default_factory=list)
+    """When its words begin, in seconds after its first sample, for as many as the voice has told."""
+    progress_s: float = 0.0
+    """How far marks say that it was played."""
     said_words: int | None = None
     """How many words of the text were handed over; None: all, or it is not over yet."""
 
@@ -139,6 +152,19 @@ class Ledger:
             piece.is_start_confirmed = True
             piece.starts_at = now
 
+    def words_timed(self, playback_id: str, first: int, starts_s: Sequence[float]) -> None:
+        """When its words from number `first` on begin. A gap to what is known makes it useless."""
+        piece = self._open(playback_id)
+        if piece is not None and first <= len(piece.word_starts_s):
+            piece.word_starts_s[first:] = starts_s
+
+    def progressed(self, playback_id: str, played_s: float, now: float) -> None:
+        """So much of it was played just now. An older mark that comes late changes nothing."""
+        piece = self._open(playback_id)
+        if piece is not None and piece.state in _AUDIBLE and played_s > piece.progress_s:
+            piece.progress_s = played_s
+            piece.starts_at = now - played_s
+
     def handed_over(self, playback_id: str, duration_s: float, now: float) -> None:
         """All its audio is sent: its length is known now."""
         piece = self._open(playback_id)
@@ -195,7 +221,7 @@ class Ledger:
             piece.said_words = said_words
 
     def clear(self, now: float) -> list[Piece]:
-        """The caller must hear nothing more: raise the generation. Returns what was cut, with its heard fraction."""
+        """The caller must hear nothing more: raise the generation. Returns what was cut, and how much of it was heard."""
         self.generation += 1
         self.heard_until = min(self.heard_until, now)
         cut = [piece for piece in self.pieces if piece.state in _OPEN]
@@ -203,6 +229,8 @@ class Ledger:
             played_s = now - piece.starts_at if piece.state in _AUDIBLE else 0.0
             whole_s = piece.playing_until - piece.starts_at
             fraction = min(1.0, max(0.0, played_s / whole_s)) if whole_s > 0 else 0.0
+            handed_over = " ".join(piece.text.split()[: piece.said_words])  # all of it, unless the voice broke off
+            piece.heard_words = heard_words(handed_over, piece.word_starts_s, played_s, whole_s)
             self._close(piece, PieceState.CLEARED, now, fraction, was_heard=fraction > 0)
         return cut
 
@@ -226,6 +254,10 @@ class Ledger:
     def requested(self) -> list[Piece]:
         """Pieces of which no audio has come yet."""
         return [piece for piece in self._recent() if piece.state == PieceState.REQUESTED]
+
+    def unfinished_kinds(self) -> set[SpeechKind]:
+        """What is being said, or still to be said."""
+        return {piece.kind for piece in self._recent() if piece.state in _OPEN}
 
     def is_quiet(self) -> bool:
         """Nothing is playing, nothing is on its way."""

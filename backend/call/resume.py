@@ -1,14 +1,16 @@
-"""What is left of a text whose audio broke off: where to go on, so that no word is missing and none is said twice (F25).
+"""Which words of a text its audio has reached: where to go on when it broke off (F25), what was heard when it was cut.
 
-Pure. A voice does not tell when it says which word, so that is estimated: each word takes time by its characters, a
-digit or sign as long as several letters, because it is a word when spoken; a comma and a full stop are pauses. How fast
-a voice gets through all that is learned from what it has finished (`Paces`). Text is cut between words only: a word of
-which not nearly all was handed over is said again, since half a word is none.
+Pure. Some voices tell when they say which word; for the others that is estimated: each word takes time by its characters,
+a digit or sign as long as several letters, because it is a word when spoken; a comma and a full stop are pauses. How fast
+a voice gets through all that is learned from what it has finished (`Paces`). Text is cut between words only, words being
+what white space separates: a word of which not nearly all was handed over, or heard, counts as not said, since half a
+word is none.
 
-Run by `session/speaker.py`.
+Run by `session/speaker.py` (where to go on, estimates) and `playback.py` (what was heard).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 UNITS_PER_S = 15.0
@@ -54,6 +56,41 @@ def rest_of(text: str, handed_over_s: float, units_per_s: float = UNITS_PER_S) -
             return Rest(number, text[word.start() :])
         position += _word_units(word.group())
     return Rest(len(_WORD.findall(text)), "")
+
+
+def word_starts(text: str, units_per_s: float = UNITS_PER_S) -> list[float]:
+    """When each word begins, in seconds after the first sample: the estimate for a voice that does not tell."""
+    starts, position = [], 0.0
+    for word in _WORD.findall(text):
+        starts.append(position / units_per_s)
+        position += _word_units(word)
+    return starts
+
+
+def heard_words(text: str, starts_s: Sequence[float], played_s: float, length_s: float) -> int:
+    """How many words of `text` were heard when `played_s` of its `length_s` seconds were played. `starts_s`: when the words
+    begin, for as many as are known; words whose beginning is not known had not been sent. Empty: nothing is known, they
+    are spread over the length."""
+    words = _WORD.findall(text)
+    if played_s <= 0 or not words:
+        return 0
+    if played_s >= length_s:
+        return len(words)
+    if not starts_s:
+        return rest_of(text, played_s / length_s * units(text), 1.0).said_words
+    heard = 0
+    for number, (word, start_s) in enumerate(zip(words, starts_s, strict=False)):
+        next_s = starts_s[number + 1] if number + 1 < len(starts_s) else None
+        if next_s is not None:
+            spoken_s = (next_s - start_s) * _letters(word) / _word_units(word)
+        elif number + 1 == len(words):
+            spoken_s = length_s - start_s
+        else:
+            spoken_s = _letters(word) / UNITS_PER_S
+        if start_s + ENOUGH_OF_A_WORD * spoken_s > played_s:
+            break
+        heard = number + 1
+    return heard
 
 
 @dataclass(slots=True)

@@ -13,20 +13,30 @@ A filler is not worth the carrier's voice, nor a second try. The carrier's voice
 and `CarrierSpeechEnded` usually ends it before that.
 """
 
-from backend.call.commands import CancelPlayback, Command, Speak, SpeakByCarrier, SpeechKind, StopSpeaking
+from backend.call.commands import CancelPlayback, Command, Speak, SpeakByCarrier, SpeechKind
 from backend.call.events import (
     PlaybackEnded,
+    PlaybackProgressed,
     PlaybackStarted,
     SynthesisFailed,
     SynthesisFinished,
     SynthesisStarted,
+    WordsTimed,
 )
 from backend.call.history import History
-from backend.call.playback import BY_CARRIER, BY_FALLBACK_VOICE, BY_VOICE, Ledger
+from backend.call.playback import BY_CARRIER, BY_FALLBACK_VOICE, BY_VOICE, Ledger, Piece
 
 CARRIER_SPEECH_S_PER_CHARACTER = 0.08
 
-SpeechReport = SynthesisStarted | SynthesisFinished | SynthesisFailed | PlaybackStarted | PlaybackEnded
+SpeechReport = (
+    SynthesisStarted
+    | SynthesisFinished
+    | SynthesisFailed
+    | WordsTimed
+    | PlaybackStarted
+    | PlaybackProgressed
+    | PlaybackEnded
+)
 
 
 class Saying:
@@ -62,11 +72,19 @@ class Saying:
                 commands += self.say(piece.kind, piece.text, now, BY_FALLBACK_VOICE)
         return commands
 
-    def stop(self, now: float) -> list[Command]:
-        """Silence: everything that was not heard yet is void."""
-        self._ledger.clear(now)
+    def stop(self, now: float) -> list[Piece]:
+        """Silence: everything that was not heard yet is void. Returns what was cut."""
         self.idle_from = now
-        return [StopSpeaking(self._ledger.generation)]
+        return self._ledger.clear(now)
+
+    def take_up_again(self, cut: Piece, now: float) -> list[Command]:
+        """Say what was not heard of a piece that was cut."""
+        words = cut.text.split()[cut.heard_words :]
+        if not words:
+            return []
+        piece = self._ledger.ask(cut.kind, " ".join(words), now)
+        self._history.taken_up_again(cut, piece)
+        return [Speak(piece.playback_id, piece.generation, piece.number, piece.text, piece.kind)]
 
     def take(self, event: SpeechReport, now: float) -> list[Command]:
         """A report about a piece of the present generation."""
@@ -75,6 +93,10 @@ class Saying:
                 self._ledger.started(event.playback_id, now)
             case SynthesisFinished():
                 self._ledger.handed_over(event.playback_id, event.duration_s, now)
+            case WordsTimed():
+                self._ledger.words_timed(event.playback_id, event.first, event.starts_s)
+            case PlaybackProgressed():
+                self._ledger.progressed(event.playback_id, event.played_s, now)
             case PlaybackStarted():
                 self._ledger.played_from(event.playback_id, now)
             case PlaybackEnded(status="completed"):

@@ -32,6 +32,14 @@ class SynthesisRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class WordStart:
+    """Word `number` of the text (from 0, split at white space) begins `offset_s` seconds into its frame."""
+
+    number: int
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class AudioFrame:
     """A piece of synthesised speech: mono s16le at `sample_rate`."""
 
@@ -39,6 +47,17 @@ class AudioFrame:
     sample_rate: int
     sequence_number: int
     is_final: bool
+    words: tuple[WordStart, ...] = ()
+    """The words that begin in this frame, as far as the voice tells."""
+
+
+def place_words(starts_s: list[float], words: Sequence[WordStart], frame_at_s: float) -> None:
+    """Enter when words begin into `starts_s`, the list over all words of the text; their frame begins at `frame_at_s`.
+    A word that a voice skips or takes together with another one begins where the next one does."""
+    for word in words:
+        at_s = frame_at_s + word.offset_s
+        while len(starts_s) <= word.number:
+            starts_s.append(at_s)
 
 
 class Tts(Protocol):

@@ -7,23 +7,20 @@ end comes as `playback.ended`, on whichever worker that reaches.
 import secrets
 from collections.abc import Callable, Iterator
 
-import gevent
-import structlog
-
 from backend.audio.wav import build_wav
 from backend.call.commands import Speak
-from backend.call.events import Event, SynthesisFinished, SynthesisStarted
-from backend.engines.base import AudioFrame
-from backend.errors import CarrierError, EngineFailed
+from backend.call.events import Event, SynthesisFinished, SynthesisStarted, WordsTimed
+from backend.engines.base import AudioFrame, place_words
+from backend.errors import CallGone, EngineFailed
 from backend.session.ear import SAMPLE_RATE
 from backend.session.leg_commands import LegCommands
 from backend.session.services import CallServices
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
 
 class PlaybackDelivery:
     """The way of one call's audio through files."""
+
+    clear_blocks = True
 
     def __init__(
         self, services: CallServices, legs: LegCommands, call_control_id: str, post: Callable[[Event], None]
@@ -48,6 +45,12 @@ class PlaybackDelivery:
             self._call_control_id, command.playback_id, secret, build_wav(pcm, SAMPLE_RATE)
         )
         self._post(SynthesisStarted(command.playback_id, command.generation))
+        starts_s, made_s = list[float](), 0.0
+        for frame in made:
+            place_words(starts_s, frame.words, made_s)
+            made_s += len(frame.pcm) / 2 / SAMPLE_RATE
+        if starts_s:
+            self._post(WordsTimed(command.playback_id, command.generation, 0, tuple(starts_s)))
         self._leg_commands.start_playback(command, secret)
         self.sent_s = len(pcm) / 2 / SAMPLE_RATE
         self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
@@ -56,12 +59,11 @@ class PlaybackDelivery:
         """The carrier was asked to play nothing: a piece is made whole first."""
         return False
 
-    def stop(self, generation: int) -> None:
+    def stop_sending(self, generation: int) -> None:
         self._generation = max(self._generation, generation)
-        gevent.spawn(self._stop_at_carrier, generation)
 
-    def _stop_at_carrier(self, generation: int) -> None:
+    def clear(self, generation: int) -> None:
         try:
             self._leg_commands.stop_playback(generation)
-        except CarrierError as error:
-            log.warning("stop_playback_failed", error=str(error))
+        except CallGone:
+            pass  # nothing plays there any more

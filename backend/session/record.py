@@ -14,7 +14,6 @@ from backend.call.commands import FinishCall, ReportTurn
 from backend.call.conversation import Conversation
 from backend.call.history import Entry
 from backend.call.leg import LegState
-from backend.call.playback import PieceState
 from backend.errors import StoreError
 from backend.metrics import CALLS_FINISHED
 from backend.records.calls import CallFinish, CallStart, Heard, Latency, TimelineEvent, Turn
@@ -115,12 +114,8 @@ def _turn(entry: Entry, offset: float) -> Turn | None:
     at = entry.at + offset
     if entry.speaker == "caller":
         return Turn("caller", storable(entry.text), at)
-    if entry.speaker != "agent" or entry.piece is None or entry.piece.state == PieceState.FAILED:
+    if entry.speaker != "agent" or not entry.pieces or (standing := entry.standing) == "failed":
         return None
-    heard: Heard = "heard"
-    if entry.piece.state == PieceState.CLEARED:
-        heard = "partly" if entry.piece.heard_fraction > 0 else "unheard"
-    elif entry.piece.state == PieceState.REQUESTED:
-        heard = "unheard"
+    heard: Heard = standing
     text = entry.text if heard == "unheard" else entry.heard_text()
     return Turn("agent", storable(text or entry.text), at, heard)

@@ -23,6 +23,7 @@ from gevent.queue import Empty, SimpleQueue
 from backend.audio.echo import EchoGuard
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import (
+    AbortSpeech,
     CancelPlayback,
     Command,
     FinishCall,
@@ -33,7 +34,6 @@ from backend.call.commands import (
     Speak,
     SpeakByCarrier,
     StartTranscription,
-    StopSpeaking,
     StopThinking,
     StopTranscription,
     Think,
@@ -67,6 +67,7 @@ from backend.metrics import (
     FIRST_AUDIO_SECONDS,
     FIRST_SENTENCE_SECONDS,
 )
+from backend.session.abort_chain import AbortChain, AbortReport, legs_of
 from backend.session.ear import SAMPLE_RATE, Ear
 from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
@@ -127,6 +128,9 @@ class Session:
         self._turn_predictor: TurnPredictor | None = None
         self._audio_listeners: list[Callable[[bytes], None]] = []
         """Who wants the caller's decoded audio, besides the voice activity detector."""
+        self._abort_chain: AbortChain | None = None
+        self._handled_s = 0.0
+        """How long the core took for the present event."""
         self._is_stillborn = False
         self._uses_carrier_voice = False
         self._helpers: set[Greenlet] = set()
@@ -157,8 +161,12 @@ class Session:
             self._audio_listeners.append(self._turn_predictor.feed)
         self._transcriber = self._make_transcriber()
         vad, feed = self._services.vad, self._pass_on_audio
-        self._ear = Ear(vad, encoding, self._clock, self._voice_changed, feed, echo_guard=self._echo_guard)
-        self._speaker = Speaker(self._services, self._agent, self.call_control_id, self._delivery(), self.post)
+        lasted_s = self._agent.settings.turn_taking.interruption_by_sound_s
+        self._ear = Ear(vad, encoding, self._clock, self._voice_changed, feed, lasted_s, echo_guard=self._echo_guard)
+        delivery = self._delivery()
+        self._speaker = Speaker(self._services, self._agent, self.call_control_id, delivery, self.post)
+        legs = legs_of(self._speaker, delivery, self._clear_carrier, self._thinker, self._transcriber)
+        self._abort_chain = AbortChain(legs, self.call_control_id, self._clock, self._note_abort)
         self.post(MediaStarted())
 
     def on_audio(self, encoded: bytes) -> None:
@@ -230,6 +238,7 @@ class Session:
         if event is not None:
             self._note("event", event)
         commands = self._conversation.handle(event, now)
+        self._handled_s = self._clock.monotonic() - now
         if self._conversation.ignored_events > ignored_before:
             EVENTS_IGNORED.count(reason="stale_or_unexpected")
         for command in commands:
@@ -243,12 +252,9 @@ class Session:
                     CHECK_INS.count()
                 if self._speaker is not None:
                     self._speaker.say(command)
-            case StopSpeaking():
-                if self._speaker is not None:
-                    self._speaker.stop(command.generation)
-                if self._uses_carrier_voice:  # clearing the media stream does not touch what the carrier itself says
-                    self._uses_carrier_voice = False
-                    self._ask_carrier(self._leg_commands.stop_playback, command.generation)
+            case AbortSpeech():
+                if self._abort_chain is not None:
+                    self._abort_chain.run(command, self._handled_s)
             case CancelPlayback():
                 if self._speaker is not None:
                     self._speaker.cancel(command.playback_id)
@@ -341,6 +347,18 @@ class Session:
         else:
             self._ask_carrier(self._carrier_ear.start_transcription, command)
 
+    # --- falling silent ---
+
+    def _clear_carrier(self, command: AbortSpeech) -> None:
+        if self._uses_carrier_voice:  # clearing the media stream does not touch what the carrier itself says
+            self._uses_carrier_voice = False
+            self._ask_carrier(self._leg_commands.stop_playback, command.generation)
+        if self._speaker is not None:
+            self._speaker.clear_carrier(command.generation)
+
+    def _note_abort(self, report: AbortReport) -> None:
+        self._recorder.note("SpeechAborted", report.fields(), self._clock.wall())
+
     # --- around ---
 
     def _delivery(self) -> Delivery:
@@ -383,6 +401,8 @@ class Session:
         """Give everything back, whatever way the call ended."""
         self._start_watch.kill(block=False)
         self._thinker.close()
+        if self._abort_chain is not None:
+            self._abort_chain.close()
         if self._speaker is not None:
             self._speaker.close()
         if self._ear is not None:

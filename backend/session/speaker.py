@@ -15,7 +15,7 @@ were made before come from `ready_speech.py`. Does not decide what is said, when
 
 Two deliveries, one interface (`Delivery`): `stream_delivery.py` sends frames over the media stream and a mark behind
 them, `playback_delivery.py` lets the carrier fetch a file. Each piece is registered in Redis before the carrier learns
-of it. One greenlet per call; `stop` may be called from any other.
+of it. One greenlet per call; the legs of the abort chain may be called from any other.
 """
 
 import itertools
@@ -31,7 +31,7 @@ from gevent.queue import Queue
 
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import Speak
-from backend.call.events import Event, PlaybackEnded, SpeechCutShort, SynthesisFailed
+from backend.call.events import Event, PlaybackEnded, PlaybackProgressed, SpeechCutShort, SynthesisFailed
 from backend.call.resume import Rest, rest_of
 from backend.engines.base import AudioFrame, SynthesisRequest, Tts
 from backend.errors import BackendError, EngineError, StoreError
@@ -39,6 +39,7 @@ from backend.metrics import SYNTHESIS_FAILURES
 from backend.session.ear import SAMPLE_RATE
 from backend.session.ready_speech import READY_KINDS, ReadySpeech
 from backend.session.services import CallServices
+from backend.session.stream_delivery import PROGRESS
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -73,8 +74,15 @@ class Delivery(Protocol):
         the piece counts as outstanding."""
         ...
 
-    def stop(self, generation: int) -> None:
-        """Silence everything of generations below `generation`. Does not block."""
+    def stop_sending(self, generation: int) -> None:
+        """Hand over nothing more of generations below `generation`. Does not wait for anything."""
+        ...
+
+    clear_blocks: bool
+    """Whether `clear` waits for the carrier's answer."""
+
+    def clear(self, generation: int) -> None:
+        """Have the carrier throw away what it has not played yet. After `stop_sending`. Raises CarrierError if it blocks."""
         ...
 
 
@@ -95,6 +103,8 @@ class Speaker:
         self._cancelled: set[str] = set()
         self._current: tuple[Speak, str] | None = None
         """What is being made, and the id of its present synthesis."""
+        self._abandoned: list[tuple[str, Greenlet]] = []
+        """Syntheses that nobody wants any more and that still have to be cancelled, with the greenlets they ran in."""
         self._greenlet: Greenlet = self._spawn(self._run)
         if services.ready_speech is not None:
             services.ready_speech.warm(agent)
@@ -103,12 +113,32 @@ class Speaker:
         """Queue a piece."""
         self._queue.put(command)
 
-    def stop(self, generation: int) -> None:
-        """Void every piece of generations below `generation`, also the one being made."""
+    # The legs of the abort chain that concern speech, in its order (call/barge_in.py). None of the first three waits.
+
+    def refuse(self, generation: int) -> None:
+        """Every piece of generations below `generation` is void from here on, also one that is asked for later."""
         self._generation = max(self._generation, generation)
-        self._delivery.stop(generation)
-        self._interrupt()
-        self._spawn(self._store_cleared, generation)
+
+    def stop_sending(self, generation: int) -> None:
+        """What is being said is not sent any further; the next piece can begin at once."""
+        self._delivery.stop_sending(generation)
+        if self._current is not None and self._is_void(self._current[0]):
+            self._abandoned.append((self._current[1], self._greenlet))
+            self._replace_greenlet()
+
+    def clear_carrier(self, generation: int) -> None:
+        self._delivery.clear(generation)
+
+    def cancel_voice(self) -> None:
+        """Cancel what `stop_sending` abandoned, down to the compute. Returns when our side of it has ended."""
+        abandoned, self._abandoned = self._abandoned, []
+        for synthesis_id, _ in abandoned:
+            self._tts.cancel(synthesis_id)
+        gevent.joinall([greenlet for _, greenlet in abandoned])
+
+    def void_in_store(self, generation: int) -> None:
+        """Raises StoreError."""
+        self._services.stores.playbacks.clear(self._call_control_id, generation)
 
     def cancel(self, playback_id: str) -> None:
         """Stop making one piece that is not audible yet."""
@@ -120,9 +150,14 @@ class Speaker:
             self._spawn(self._end_in_store, command.playback_id, command.generation, command.number)
 
     def mark_returned(self, name: str) -> None:
-        """The carrier returned a mark: that piece was heard, or cleared if its generation is void by now."""
+        """The carrier returned a mark: a piece was heard so far, or to its end; or cleared if its generation is void by
+        now."""
+        name, _, played_ms = name.partition(PROGRESS)
         generation, _, number = name.partition("-")
         if not (generation.isdecimal() and number.isdecimal()):
+            return
+        if played_ms.isdecimal():
+            self._post(PlaybackProgressed(name, int(generation), int(played_ms) / 1000))
             return
         self._post(PlaybackEnded(name, int(generation)))
         self._spawn(self._end_in_store, name, int(generation), int(number))
@@ -133,13 +168,16 @@ class Speaker:
         self._greenlet.kill(block=False)
 
     def _interrupt(self) -> None:
-        # The greenlet that waits for a frame is woken by the engine itself; a greenlet that waits for its pace or for
-        # the carrier is replaced, so that the next piece can start at once.
         if self._current is not None:
             self._tts.cancel(self._current[1])
-            self._current = None
-            self._greenlet.kill(block=False)
-            self._greenlet = self._spawn(self._run)
+            self._replace_greenlet()
+
+    def _replace_greenlet(self) -> None:
+        # The greenlet that waits for a frame is woken by the engine itself; a greenlet that waits for its pace or for
+        # the carrier is replaced, so that the next piece can start at once.
+        self._current = None
+        self._greenlet.kill(block=False)
+        self._greenlet = self._spawn(self._run)
 
     def _spawn(self, work: Callable[..., None], *arguments: object) -> Greenlet:
         return gevent.spawn(self._in_call, work, *arguments)
@@ -262,9 +300,3 @@ class Speaker:
             self._services.stores.playbacks.end(self._call_control_id, playback_id, generation, number)
         except StoreError as error:
             log.warning("playback_not_removed", playback_id=playback_id, error=str(error))
-
-    def _store_cleared(self, generation: int) -> None:
-        try:
-            self._services.stores.playbacks.clear(self._call_control_id, generation)
-        except StoreError as error:
-            log.warning("playbacks_not_cleared", error=str(error))

@@ -41,6 +41,13 @@ class Thinker:
             self._llm.cancel(turn_id)
             greenlet.kill(block=False)
 
+    def abort(self, turn_id: str) -> None:
+        """As `stop`, and returns when that answer's connection is closed."""
+        greenlet = self._greenlets.get(turn_id)
+        self.stop(turn_id)
+        if greenlet is not None:
+            greenlet.join()
+
     def close(self) -> None:
         for turn_id in list(self._greenlets):
             self.stop(turn_id)

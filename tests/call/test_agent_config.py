@@ -137,7 +137,7 @@ def test_every_duration_states_its_unit_in_the_schema() -> None:
         if name.endswith("_s") or "timeout" in name or "duration" in name or name == "final_wait"
     ]
 
-    assert len(durations) == 10
+    assert len(durations) == 12
     assert all(field["unit"] == "s" and "title" in field and "default" in field for field in durations)
 
 

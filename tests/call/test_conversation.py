@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from backend.call.agent_config import AgentConfig, AgentSettings, DeadAirSettings
-from backend.call.commands import Command, FinishCall, Speak, StartTranscription, StopSpeaking, StopThinking, Think
+from backend.call.commands import AbortSpeech, Command, FinishCall, Speak, StartTranscription, StopThinking, Think
 from backend.call.conversation import Conversation
 from backend.call.events import (
     AgentDoneSpeaking,
@@ -191,7 +191,7 @@ def test_words_during_an_unheard_answer_start_it_again() -> None:
 
     commands = driven.take(TranscriptReceived("For two people.", True))
 
-    assert commands == [StopSpeaking(2), StopThinking(think.turn_id)]
+    assert commands == [AbortSpeech(2, think.turn_id)]
 
 
 def test_listening_is_asked_again_and_then_given_up_aloud() -> None:

@@ -45,7 +45,7 @@ def test_words_and_keys_are_the_caller_being_active_sounds_are_not() -> None:
     ]  # fmt: skip
 
     assert found == [False, False, False, True, True]
-    assert ear.hearing.has_words and ear.hearing.voice_ended_at == 2.0
+    assert ear.hearing.expects_more and ear.hearing.voice_ended_at == 2.0
 
 
 def test_a_turn_goes_into_the_history_once() -> None:
@@ -129,7 +129,7 @@ def test_what_was_gathered_can_be_forgotten() -> None:
     ear.words("Hello", 1.0)
     ear.hearing.forget()
 
-    assert not ear.hearing.has_words and ear.turn(20.0) == []
+    assert not ear.hearing.expects_more and ear.turn(20.0) == []
 
 
 @pytest.mark.parametrize("is_taken", [False, True])
@@ -144,7 +144,7 @@ def test_an_interim_text_that_the_final_one_overtook_means_nothing(is_taken: boo
         assert ear.turn(2.6) == ["When are you open?"]
     assert not ear.words("when are", 2.7, is_final=False)
 
-    assert ear.hearing.has_words is not is_taken
+    assert ear.hearing.expects_more is not is_taken
     assert ear.turn(2.7) == ["When are you open?"]
 
 

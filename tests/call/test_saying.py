@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.call.commands import CancelPlayback, Speak, SpeakByCarrier, StopSpeaking
+from backend.call.commands import CancelPlayback, Speak, SpeakByCarrier
 from backend.call.events import PlaybackEnded, PlaybackStarted, SynthesisFailed, SynthesisFinished, SynthesisStarted
 from backend.call.history import History
 from backend.call.playback import BY_FALLBACK_VOICE, BY_VOICE, Ledger, PieceState
@@ -76,7 +76,8 @@ def test_silence_voids_everything_and_raises_the_generation() -> None:
     talk = Talk()
     talk.saying.say("answer", "Hello.", 1.0)
 
-    assert talk.saying.stop(2.0) == [StopSpeaking(2)]
+    cut = talk.saying.stop(2.0)
+    assert [piece.playback_id for piece in cut] == [piece.playback_id for piece in talk.ledger.pieces]
     assert (talk.ledger.is_quiet(), talk.saying.idle_from) == (True, 2.0)
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backend.call.commands import (
+    AbortSpeech,
     Command,
     FinishCall,
     HangUp,
     ReportDraft,
     Speak,
     SpeakByCarrier,
-    StopSpeaking,
     StopThinking,
     Think,
     Transfer,
@@ -93,10 +93,11 @@ class Referee:
                 self.hang_ups += 1
                 if command.attempt != self.hang_ups or self.hang_ups > 4:
                     raise RuleBroken(f"hang-up attempt {command.attempt} is the {self.hang_ups}. in order")
-            case StopSpeaking():
+            case AbortSpeech():
                 if command.generation <= self.generation:
                     raise RuleBroken(f"generation {self.generation} followed by {command.generation}")
                 self.generation = command.generation
+                self.turn_was_finished(command.turn_id)
             case Speak() | SpeakByCarrier():
                 if command.generation != self.generation:
                     raise RuleBroken(

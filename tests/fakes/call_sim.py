@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import (
+    AbortSpeech,
     CancelPlayback,
     Command,
     FinishCall,
@@ -32,7 +33,6 @@ from backend.call.commands import (
     Speak,
     SpeakByCarrier,
     StartTranscription,
-    StopSpeaking,
     StopThinking,
     StopTranscription,
     Think,
@@ -57,6 +57,7 @@ from backend.call.events import (
     PlaybackStarted,
     SentenceWritten,
     SpeechEnded,
+    SpeechLasted,
     SpeechStarted,
     SynthesisFailed,
     SynthesisFinished,
@@ -374,7 +375,8 @@ class CallSim:
                 self._make_next()
             case SpeakByCarrier():
                 self._speak_by_carrier(command)
-            case StopSpeaking():
+            case AbortSpeech():
+                self._open_turns.discard(command.turn_id)
                 self._stop_speaking(command.generation)
             case CancelPlayback():
                 self._queue = deque(piece for piece in self._queue if piece.playback_id != command.playback_id)
@@ -413,6 +415,9 @@ class CallSim:
     def _sound(self, begins: float, duration_s: float) -> None:
         at = self.clock.now + max(0.0, begins)
         self._later(begins + 0.1, lambda: self._handle(SpeechStarted(at)))
+        lasts_s = self.agent.settings.turn_taking.interruption_by_sound_s
+        if duration_s >= lasts_s:
+            self._later(begins + max(0.1, lasts_s + 0.05), lambda: self._handle(SpeechLasted(at)))
         self._later(begins + duration_s + 0.1, lambda: self._handle(SpeechEnded(at + duration_s)))
 
     def _words(self, begins: float, text: str, is_final: bool) -> None:

@@ -204,6 +204,6 @@ def make_agent(**changes: Any) -> AgentConfig:
     }  # fmt: skip
     values: dict[str, Any] = {
         "name": "Ada", "greeting": "Hello.", "voice": "first", "fallback_voice": "second",
-        "settings": {"dead_air_settings": dead_air}, **changes,
+        "settings": {"dead_air_settings": dead_air, "turn_taking": {"longest_backchannel_s": 0}}, **changes,
     }  # fmt: skip
     return AgentConfig.model_validate(values)

@@ -6,10 +6,10 @@ import pytest
 
 from backend.audio.wav import build_wav
 from backend.call.commands import Speak
-from backend.call.events import Event, SynthesisFinished, SynthesisStarted
+from backend.call.events import Event, SynthesisFinished, SynthesisStarted, WordsTimed
 from backend.carrier.telnyx.audio_url import parse_audio_url
-from backend.engines.base import AudioFrame
-from backend.errors import EngineFailed, Rejected, StoreError, Unavailable
+from backend.engines.base import AudioFrame, WordStart
+from backend.errors import CallGone, EngineFailed, Rejected, StoreError, Unavailable
 from backend.session.leg_commands import LegCommands
 from backend.session.playback_delivery import PlaybackDelivery
 from tests.fakes.fake_carrier import Asked
@@ -90,7 +90,8 @@ def test_a_piece_that_was_stopped_while_it_was_made_is_not_played(
     """The stop itself is asked for once."""
 
     def interrupted() -> Iterator[AudioFrame]:
-        delivery.stop(2)
+        delivery.stop_sending(2)
+        delivery.clear(2)
         yield from frames()
 
     delivery.deliver(PIECE, interrupted())
@@ -107,10 +108,23 @@ def test_half_a_piece_is_not_played(rig: Rig, delivery: PlaybackDelivery, posted
     assert rig.carrier.asked == [] and posted == []
 
 
-def test_a_stop_that_the_carrier_refuses_hurts_nobody(rig: Rig, delivery: PlaybackDelivery) -> None:
-    """Nothing may be playing at all."""
+def test_clearing_a_call_that_is_over_is_a_success_and_a_refusal_is_told(rig: Rig, delivery: PlaybackDelivery) -> None:
+    """Nothing plays there any more; the abort chain reports the other."""
+    rig.carrier.will("stop_playback", CallGone("over"))
+    delivery.clear(2)
     rig.carrier.will("stop_playback", Rejected("nothing to stop"))
-    delivery.stop(2)
-    settle()
+    with pytest.raises(Rejected):
+        delivery.clear(3)
 
-    assert rig.carrier.names() == ["stop_playback"]
+    assert rig.carrier.names() == ["stop_playback", "stop_playback"]
+
+
+def test_the_words_of_a_piece_are_told_once_with_their_times(delivery: PlaybackDelivery, posted: list[Event]) -> None:
+    """The frames lie behind each other in the file."""
+    told = (
+        AudioFrame(bytes(1600), 8000, 0, False, (WordStart(0, 0.0), WordStart(1, 0.05))),
+        AudioFrame(bytes(1600), 8000, 1, True, (WordStart(2, 0.025),)),
+    )
+    delivery.deliver(PIECE, iter(told))
+
+    assert posted[1] == WordsTimed("1-1", 1, 0, (near(0.0), near(0.05), near(0.125)))

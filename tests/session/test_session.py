@@ -15,6 +15,7 @@ from backend.call.events import (
     MediaStopped,
     PlaybackEnded,
     SpeechEnded,
+    SpeechLasted,
     SpeechStarted,
     TranscriptReceived,
 )
@@ -52,6 +53,15 @@ def say(session: Session, words: str, rig: Rig) -> None:
     session.post(SpeechStarted(now))
     session.post(SpeechEnded(now))
     session.post(TranscriptReceived(words, is_final=True))
+    settle()
+
+
+def interrupt(session: Session, rig: Rig) -> None:
+    """The caller makes a sound, long enough."""
+    at = rig.clock.monotonic()
+    session.post(SpeechStarted(at))
+    rig.advance(0.35)
+    session.post(SpeechLasted(at))
     settle()
 
 
@@ -118,13 +128,12 @@ def test_the_caller_is_answered_sentence_by_sentence(rig: Rig, agent: AgentConfi
     assert [turn.speaker for turn in record.turns] == ["agent", "caller", "agent", "agent"]
 
 
-def test_barge_in_clears_the_carrier_and_voids_what_comes_late(rig: Rig, agent: AgentConfig) -> None:
+def test_barge_in_clears_the_carrier_and_voids_what_comes_late(rig: Rig) -> None:
     """The new generation starts clean; the old mark, returned by the clear, does not count as heard (A6)."""
     rig.tts.voices["first"] = Voice(seconds=0.9, frame_s=0.3)
-    session = rig.open(agent)
+    session = rig.open(make_agent(greeting="Hello there."))
     settle()
-    session.post(SpeechStarted(rig.clock.monotonic()))
-    rig.advance(0.5)
+    interrupt(session, rig)
     session.post(PlaybackEnded("1-1", 1))
     settle()
     session.post(HUNG_UP)
@@ -132,7 +141,8 @@ def test_barge_in_clears_the_carrier_and_voids_what_comes_late(rig: Rig, agent: 
     stream = rig.streams[CALL]
 
     assert stream.kinds().count("clear") == 1
-    assert [(turn.text, turn.heard) for turn in record.turns] == [("Hello.", "partly")]
+    assert [(turn.text, turn.heard) for turn in record.turns] == [("Hello", "partly")]
+    assert "SpeechAborted" in [event.name for event in record.events]
     assert rig.stores.playbacks.outstanding(CALL) == []
 
 
@@ -144,8 +154,7 @@ def test_barge_in_closes_the_models_stream_and_the_voice(rig: Rig, agent: AgentC
     rig.tts.voices["first"] = Voice(seconds=0.9, frame_s=0.3, hangs_after=2)
     say(session, "Tell me.", rig)
     rig.advance(0.75)
-    session.post(SpeechStarted(rig.clock.monotonic()))
-    rig.advance(0.5)
+    interrupt(session, rig)
 
     assert rig.llm.running == {} and rig.tts.running == {}
     assert len(rig.llm.cancelled) == 1 and len(rig.tts.cancelled) == 1
@@ -293,8 +302,7 @@ def test_barge_in_also_stops_what_the_carrier_itself_says(rig: Rig, agent: Agent
     rig.tts.default = Voice(error=EngineBusy("full", engine="fake"))
     session = rig.open(agent)
     wait_until(lambda: rig.carrier.of("speak"))
-    session.post(SpeechStarted(rig.clock.monotonic()))
-    rig.advance(0.5)
+    interrupt(session, rig)
     wait_until(lambda: rig.carrier.of("stop_playback"))
 
     assert rig.streams[CALL].kinds().count("clear") == 1

@@ -124,7 +124,8 @@ def test_after_a_stop_an_older_piece_sends_and_posts_nothing_more() -> None:
 
     def interrupted() -> Iterator[AudioFrame]:
         yield from frames(0.1, final=False)
-        way.delivery.stop(2)
+        way.delivery.stop_sending(2)
+        way.delivery.clear(2)
         yield from frames(0.1, 0.1)
 
     way.delivery.deliver(piece(), interrupted())

@@ -6,12 +6,14 @@ from backend.call.events import SpeechStarted
 from tests.fakes.call_sim import CALL, Reply
 from tests.stories.conftest import Begin, dead_air
 
+AT_ONCE = {"turn_taking": {"longest_backchannel_s": 0}}
+"""Every sound of min_interruption_s interrupts."""
 LONG = Reply(("This is the first sentence of a rather long answer.", "And this is the second sentence of it."))
 
 
 def test_the_agent_falls_silent_and_answers_what_was_said(begin: Begin) -> None:
     """Full duplex: within min_interruption_s and the time to see it; the model knows only the words heard."""
-    sim = begin(sim={"may_barge_in": True, "replies": (LONG,)})
+    sim = begin(sim={"may_barge_in": True, "replies": (LONG,)}, settings=AT_ONCE)
     sim.caller_says("Tell me more.", at=3.0)
     sim.run_until(7.0)
     cut = sim.said("answer")[0]
