@@ -48,14 +48,16 @@ class AudioFrame:
     sequence_number: int
     is_final: bool
     words: tuple[WordStart, ...] = ()
-    """The words that begin in this frame, as far as the voice tells."""
+    """The words that begin in this frame, as far as the voice tells; a final frame may correct earlier ones."""
 
 
 def place_words(starts_s: list[float], words: Sequence[WordStart], frame_at_s: float) -> None:
     """Enter when words begin into `starts_s`, the list over all words of the text; their frame begins at `frame_at_s`.
-    A word that a voice skips or takes together with another one begins where the next one does."""
+    A word that a voice skips or takes together with another one begins where the next one does. A word that is told
+    again makes what was told of it and of later words void."""
     for word in words:
         at_s = frame_at_s + word.offset_s
+        del starts_s[word.number :]
         while len(starts_s) <= word.number:
             starts_s.append(at_s)
 

@@ -12,13 +12,13 @@ The rules this file keeps:
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import gevent
 from google.protobuf.message import DecodeError, Message
 
-from backend.engines.base import AudioFrame, SynthesisRequest
+from backend.engines.base import AudioFrame, SynthesisRequest, WordStart
 from backend.engines.grpc_call import Call, RpcFailed, Status
 from backend.engines.grpc_channel import Channel
 from backend.errors import EngineBusy, EngineError, EngineFailed, EngineTimedOut
@@ -187,7 +187,7 @@ class GrpcTts:
             if frame is None:  # an end marker: what came before it was the final frame
                 if held is None:
                     raise EngineFailed("the voice ended without any audio", engine=ENGINE)
-                yield AudioFrame(held.pcm, held.sample_rate, held.sequence_number, is_final=True)
+                yield replace(held, is_final=True)
                 return
             if held is not None:
                 yield held
@@ -279,7 +279,8 @@ def _parse_frame(message: voice_pb2.AudioFrame, request: SynthesisRequest, seque
         raise EngineFailed(f"a frame of {len(pcm)} bytes is not 16-bit audio", engine=ENGINE)
     if message.sample_rate != request.sample_rate:
         raise EngineFailed(f"a frame of {message.sample_rate} Hz, asked were {request.sample_rate}", engine=ENGINE)
-    return AudioFrame(pcm, message.sample_rate, sequence_number, message.is_final)
+    words = tuple(WordStart(word.word, word.offset_ms / 1000) for word in message.words)
+    return AudioFrame(pcm, message.sample_rate, sequence_number, message.is_final, words)
 
 
 def _engine_error(error: RpcFailed) -> EngineError:

@@ -32,8 +32,8 @@ from gevent.queue import Queue
 from backend.call.agent_config import AgentConfig
 from backend.call.commands import Speak
 from backend.call.events import Event, PlaybackEnded, PlaybackProgressed, SpeechCutShort, SynthesisFailed
-from backend.call.resume import Rest, rest_of
-from backend.engines.base import AudioFrame, SynthesisRequest, Tts
+from backend.call.resume import Rest, rest_of, units, word_starts
+from backend.engines.base import AudioFrame, SynthesisRequest, Tts, WordStart
 from backend.errors import BackendError, EngineError, StoreError
 from backend.metrics import SYNTHESIS_FAILURES
 from backend.session.ear import SAMPLE_RATE
@@ -238,11 +238,15 @@ class Speaker:
         voice, others = voices[0], list[str]()
         for attempt in itertools.count():
             request = self._request(command, left.text, voice, f"{name}r{attempt}" if attempt else name)
-            made_s = 0.0
+            made_s, pace = 0.0, self._services.paces.of(voice)
+            tells_words = False
             try:
                 for frame in self._source(command, is_rest=attempt > 0).synthesize(request):
-                    made_s += len(frame.pcm) / 2 / frame.sample_rate
-                    yield replace(frame, sequence_number=sequence_number)
+                    before_s, made_s = made_s, made_s + len(frame.pcm) / 2 / frame.sample_rate
+                    tells_words = tells_words or bool(frame.words)
+                    words = frame.words if tells_words else _estimated_words(left.text, pace, before_s, made_s, frame)
+                    words = tuple(WordStart(left.said_words + word.number, word.offset_s) for word in words)
+                    yield replace(frame, sequence_number=sequence_number, words=words)
                     sequence_number += 1
                     if frame.is_final:
                         self._services.paces.learn(voice, left.text, made_s)
@@ -253,7 +257,7 @@ class Speaker:
                     raise
                 if made_s > 0:
                     # Every frame but the breath before the piece came through here, and was sent before the next one.
-                    rest = rest_of(left.text, made_s, self._services.paces.of(voice))
+                    rest = rest_of(left.text, made_s, pace)
                     left = Rest(left.said_words + rest.said_words, rest.text)
                     if rest.said_words or attempt == 0:
                         others = list(voices)  # the same voice first: another worker may have it
@@ -300,3 +304,13 @@ class Speaker:
             self._services.stores.playbacks.end(self._call_control_id, playback_id, generation, number)
         except StoreError as error:
             log.warning("playback_not_removed", playback_id=playback_id, error=str(error))
+
+
+def _estimated_words(text: str, pace: float, from_s: float, until_s: float, frame: AudioFrame) -> tuple[WordStart, ...]:
+    """For a voice that does not tell when its words begin: those that begin in this frame at its usual pace. With the last
+    frame the length of all is known, and all are told again."""
+    if frame.is_final and until_s > 0:
+        starts = word_starts(text, units(text) / until_s or pace)
+        return tuple(WordStart(number, at_s - from_s) for number, at_s in enumerate(starts))
+    starts = word_starts(text, pace)
+    return tuple(WordStart(number, at_s - from_s) for number, at_s in enumerate(starts) if from_s <= at_s < until_s)

@@ -120,6 +120,7 @@ class StreamDelivery:
             self._echo_guard.played(frame.pcm, self._pacer.playing_until(now))
         self._pacer.sent(duration_s, now)
         place_words(self._starts_s, frame.words, self.sent_s)
+        self._told_words = min([self._told_words, *(word.number for word in frame.words)])
         self.sent_s += duration_s
         if self.sent_s - self._told_s >= PROGRESS_EVERY_S and not frame.is_final:
             self._told_s = self.sent_s

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from backend.audio import g711
 from backend.audio.resample import Resampler
 from backend.audio.silence import audible_span
+from backend.workers.tts.adapter import WordAt
 from backend.workers.tts.espeak import Espeak
 
 SENTENCES = (
@@ -29,7 +30,8 @@ def _voice() -> Espeak:
 @cache
 def spoken(text: str) -> bytes:
     """s16le at 8 kHz, trimmed to what is audible, at a usual level."""
-    samples = np.concatenate(list(_voice().synthesize(text, "en-us", lambda: False)))
+    made = _voice().synthesize(text, "en-us", lambda: False)
+    samples = np.concatenate([piece for piece in made if not isinstance(piece, WordAt)])
     resampler = Resampler(22050, 8000)
     low = np.concatenate([resampler.process(samples), resampler.flush()]).astype(np.float32)
     low *= 12000 / np.abs(low).max()

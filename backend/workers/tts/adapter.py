@@ -17,6 +17,16 @@ from backend.settings import Settings
 from backend.workers.tts.engine_names import ENGINES
 
 Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class WordAt:
+    """Word `number` of the text (from 0, split at white space) begins `at_s` seconds after the first sample of all."""
+
+    number: int
+    at_s: float
+
+
 ShouldStop = Callable[[], bool]
 
 
@@ -62,9 +72,10 @@ class Adapter(Protocol):
         """True for every listed voice and for whatever further names the engine composes from them."""
         ...
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples | WordAt]:
         """The speech, piece by piece as it is made, each piece small. Ends early, without an error, once should_stop()
-        is true. Must not keep other syntheses waiting while its consumer is slow. Raises EngineBroken."""
+        is true. An engine that knows when words begin says so, each before the samples in which it begins. Must not
+        keep other syntheses waiting while its consumer is slow. Raises EngineBroken."""
         ...
 
 

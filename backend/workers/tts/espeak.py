@@ -8,6 +8,7 @@ made; the callback's answer 1 stops it within a step. GPL-3: loaded in this proc
 
 import ctypes
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -16,7 +17,7 @@ import numpy as np
 
 from backend.engines.sentences import SentenceSplitter
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo, WordAt
 
 SYSTEM_LIBRARY = "libespeak-ng.so.1"
 SYNCHRONOUS = 2
@@ -34,6 +35,7 @@ FIRST_PIECE_CLAUSE = 80
 MOST_JOINED = 8
 """Callbacks' worth of audio that may be passed on in one piece: about half a second."""
 
+_WORD = re.compile(r"\S+")
 _PARAGRAPH = re.compile(r"\s*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?…:;。！？][\"'»”’)\]]*$")
 
@@ -54,8 +56,27 @@ class _Voice(ctypes.Structure):
     )
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-_Chunks = SimpleQueue[bytes | None]
+class _Event(ctypes.Structure):
+    """espeak_EVENT of speak_lib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
+LIST_END_EVENT, WORD_EVENT = 0, 1
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
+_Chunk = tuple[bytes, list[tuple[int, int]]]
+"""Audio, and the words that the library tells with it: (character of the sentence from 0, milliseconds into it)."""
+_Chunks = SimpleQueue[_Chunk | None]
 """A sentence's audio on its way out of the owner thread; None is its end."""
 
 
@@ -107,7 +128,7 @@ class Espeak:
         voice, plus, variant = name.partition("+")
         return voice in self._files and (not plus or variant in self._variants)
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples | WordAt]:
         if self._owner is None:
             raise EngineBroken("espeak-ng is not loaded")
         abandoned = False
@@ -115,18 +136,27 @@ class Espeak:
         def stop() -> bool:
             return abandoned or should_stop()
 
+        words_before = samples_before = 0
         for piece in _pieces(text):
             if stop():
                 return
             chunks: _Chunks = SimpleQueue()
+            word_starts = [word.start() for word in _WORD.finditer(piece)]
+            piece_at_s = samples_before / self.native_sample_rate
             speaking = self._owner.submit(self._speak, piece, voice, chunks, stop)
             try:
-                while (audio := _take(chunks)) is not None:
+                while (chunk := _take(chunks)) is not None:
+                    audio, words = chunk
+                    for character, at_ms in words:
+                        number = max(0, bisect_right(word_starts, character) - 1)
+                        yield WordAt(words_before + number, piece_at_s + at_ms / 1000)
+                    samples_before += len(audio) // 2
                     yield np.frombuffer(audio, np.int16)
             except GeneratorExit:
                 abandoned = True  # nobody pulls any more: the owner thread must not go on for nobody
                 raise
             speaking.result()
+            words_before += len(word_starts)
 
     # Everything below runs in the owner thread.
 
@@ -177,29 +207,38 @@ class Espeak:
             self._chunks, self._should_stop = None, bool
             chunks.put(None)
 
-    def _on_audio(self, samples: int | None, count: int, _events: object) -> int:
+    def _on_audio(self, samples: int | None, count: int, events: "ctypes._Pointer[_Event]") -> int:
         """Called by the library with each piece of audio; 1 stops it. An exception here would be lost in C."""
         if self._should_stop() or self._chunks is None:
             return 1
         if samples and count > 0:
-            self._chunks.put(ctypes.string_at(samples, 2 * count))
+            self._chunks.put((ctypes.string_at(samples, 2 * count), _words(events)))
         return 0
 
 
-def _take(chunks: _Chunks) -> bytes | None:
+def _words(events: "ctypes._Pointer[_Event]") -> list[tuple[int, int]]:
+    words, index = [], 0
+    while events and events[index].type != LIST_END_EVENT:
+        if events[index].type == WORD_EVENT:
+            words.append((events[index].text_position - 1, events[index].audio_position))
+        index += 1
+    return words
+
+
+def _take(chunks: _Chunks) -> _Chunk | None:
     """The next audio; None is the end. A consumer that is behind gets what waits in one piece: the first sound is not
     held up, and later ones cost less."""
-    audio = chunks.get()
-    if audio is None:
+    chunk = chunks.get()
+    if chunk is None:
         return None
-    taken = [audio]
+    taken = [chunk]
     while len(taken) < MOST_JOINED and not chunks.empty():
-        audio = chunks.get()
-        if audio is None:
+        chunk = chunks.get()
+        if chunk is None:
             chunks.put(None)  # for the next call: nothing follows the end, so it is still the last
             break
-        taken.append(audio)
-    return b"".join(taken)
+        taken.append(chunk)
+    return b"".join(audio for audio, _ in taken), [word for _, words in taken for word in words]
 
 
 def _pieces(text: str) -> list[str]:

@@ -31,6 +31,8 @@ class Frame:
     duration_ms: int
     sequence_number: int
     is_final: bool
+    words: tuple[tuple[int, int], ...] = ()
+    """The words that begin in it: (number, milliseconds after its first sample)."""
 
 
 class SilenceTrim:
@@ -42,6 +44,8 @@ class SilenceTrim:
         self._held: list[Samples] = []
         self._held_count = 0
         self._has_sounded = False
+        self.dropped = 0
+        """Samples that were taken off the beginning, so far."""
 
     def process(self, samples: Samples) -> Samples:
         """The samples that are now known to be followed, or to be, audible ones."""
@@ -63,8 +67,9 @@ class SilenceTrim:
     def _hold(self, silence: Samples) -> None:
         """Keep silence that may turn out to be a pause; before the first sound only the end of it counts."""
         if not self._has_sounded:
-            silence = np.concatenate((*self._held, silence[-self._lead :]))[-self._lead :]
-            self._held = [silence]
+            kept = np.concatenate((*self._held, silence[-self._lead :]))[-self._lead :]
+            self.dropped += sum(map(len, self._held)) + len(silence) - len(kept)
+            self._held = [kept]
             return
         silence = silence[: self._most_held - self._held_count]
         self._held_count += len(silence)
@@ -83,6 +88,11 @@ class FrameCutter:
         self._buffer: Samples = np.zeros(0, np.int16)
         self._sequence_number = 0
         self.samples_cut = 0
+
+    @property
+    def dropped(self) -> int:
+        """Samples that were taken off the beginning: that much earlier everything is heard."""
+        return self._trim.dropped
 
     def push(self, samples: Samples) -> list[Frame]:
         """The frames that are certain not to be final."""

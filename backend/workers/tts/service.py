@@ -25,7 +25,7 @@ import grpc
 import structlog
 
 from backend.audio.resample import Resampler
-from backend.workers.tts.adapter import READS_NUMBERS, Adapter
+from backend.workers.tts.adapter import READS_NUMBERS, Adapter, WordAt
 from backend.workers.tts.cancels import AlreadyRunning, CancelledBefore, Cancels, Full, Ticket
 from backend.workers.tts.checks import BadRequest, Order, parse_order
 from backend.workers.tts.engines import Engine, Engines, ModelInUse, UnknownModel
@@ -34,6 +34,7 @@ from backend.workers.tts.loudness import Loudness, VoiceLevels
 from backend.workers.tts.normalise_text import normalise
 from backend.workers.tts.outbox import Ended, Outbox
 from backend.workers.tts.proto import voice_pb2, voice_pb2_grpc
+from backend.workers.tts.word_times import WordTimes
 
 
 class Context(Protocol):
@@ -206,8 +207,12 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
         cutter = FrameCutter(order.sample_rate, order.frame_duration_ms, order.first_frame_duration_ms)
         text = normalise(order.text, _language(adapter, order.voice), reads_numbers=adapter.name in READS_NUMBERS)
         # A text without a word is not the engine's business: some babble at it, some refuse.
-        for samples in adapter.synthesize(text, order.voice, ticket.should_stop) if text else ():
-            frames = cutter.push(resampler.process(loudness.process(samples)))
+        words = WordTimes(order.text, text, order.sample_rate)
+        for made in adapter.synthesize(text, order.voice, ticket.should_stop) if text else ():
+            if isinstance(made, WordAt):
+                words.begins(made.number, made.at_s)
+                continue
+            frames = words.placed(cutter.push(resampler.process(loudness.process(made))), cutter.dropped)
             busy_s += perf_counter() - step_at
             if ticket.is_cancelled or not all(outbox.put(frame) for frame in frames):
                 return
@@ -215,7 +220,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
         if ticket.is_cancelled:
             return
         frames = cutter.push(resampler.process(loudness.flush())) + cutter.push(resampler.flush())
-        if not all(outbox.put(frame) for frame in (*frames, cutter.flush())):
+        if not all(outbox.put(frame) for frame in words.placed([*frames, cutter.flush()], cutter.dropped)):
             return
         if text:
             self._rtf.append(busy_s / (cutter.samples_cut / order.sample_rate))
@@ -253,6 +258,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
                 frame_duration_ms=frame.duration_ms,
                 sequence_number=frame.sequence_number,
                 is_final=frame.is_final,
+                words=[voice_pb2.WordStart(word=number, offset_ms=offset_ms) for number, offset_ms in frame.words],
             )
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, build_engine
+from backend.workers.tts.adapter import EngineBroken, WordAt, build_engine
 from backend.workers.tts.engine_names import ENGINES
 from backend.workers.tts.espeak import Espeak
 
@@ -22,8 +22,12 @@ def espeak() -> Any:
     engine.unload()
 
 
+def audio(engine: Espeak, text: str, voice: str = "en-us", should_stop: Any = lambda: False) -> Any:
+    return (made for made in engine.synthesize(text, voice, should_stop) if not isinstance(made, WordAt))
+
+
 def speak(engine: Espeak, text: str, voice: str = "en-us", should_stop: Any = lambda: False) -> Any:
-    return list(engine.synthesize(text, voice, should_stop))
+    return list(audio(engine, text, voice, should_stop))
 
 
 def seconds(engine: Espeak, chunks: list[Any]) -> Any:
@@ -40,15 +44,35 @@ def test_it_speaks(espeak: Espeak) -> None:
 
 def test_audio_comes_while_the_text_is_still_being_made(espeak: Espeak) -> None:
     """The first piece is less than the first sentence."""
-    chunks: Any = espeak.synthesize(LONG, "en-us", lambda: False)
+    chunks: Any = audio(espeak, LONG)
 
     assert len(next(chunks)) < espeak.native_sample_rate
+
+
+def test_it_tells_when_each_word_begins_before_the_audio_in_which_it_does(espeak: Espeak) -> None:
+    """Over all sentences of the text, in its own words; two that it says as one are told as one."""
+    text = "Hello there, this is a test. It has two sentences! Well-known co-op members pay at three PM."
+    made_s, words = 0.0, list[WordAt]()
+    for made in espeak.synthesize(text, "en-us", lambda: False):
+        if isinstance(made, WordAt):
+            words.append(made)
+            assert made.at_s >= made_s - 0.001
+        else:
+            made_s += len(made) / espeak.native_sample_rate
+
+    told = [text.split()[word.number] for word in words]
+    assert [word.number for word in words] == sorted({word.number for word in words})
+    assert len(set(text.split()) - set(told)) <= 2 and {"Hello", "It", "co-op", "PM."} <= set(told)
+    assert words[0] == WordAt(0, 0.0) and all(
+        one.at_s < other.at_s for one, other in zip(words, words[1:], strict=False)
+    )
+    assert made_s - 1.0 < words[-1].at_s < made_s
 
 
 def test_it_stops_within_a_step_when_told(espeak: Espeak) -> None:
     """D8: a cancelled text leaves nearly all of its audio unmade."""
     asked = threading.Event()
-    chunks: Any = espeak.synthesize(LONG, "en-us", asked.is_set)
+    chunks: Any = audio(espeak, LONG, "en-us", asked.is_set)
     heard = [next(chunks)]
     asked.set()
     heard += chunks
@@ -60,7 +84,7 @@ def test_it_stops_within_a_step_when_told(espeak: Espeak) -> None:
 
 def test_an_abandoned_text_leaves_the_engine_free(espeak: Espeak) -> None:
     """Whoever stops pulling has cancelled."""
-    chunks: Any = espeak.synthesize(LONG, "en-us", lambda: False)
+    chunks: Any = audio(espeak, LONG)
     next(chunks)
     chunks.close()
 
@@ -69,7 +93,7 @@ def test_an_abandoned_text_leaves_the_engine_free(espeak: Espeak) -> None:
 
 def test_a_slow_listener_does_not_keep_others_waiting(espeak: Espeak) -> None:
     """The library is taken sentence by sentence: another text speaks in between, in its own voice."""
-    slow: Any = espeak.synthesize(LONG, "de", lambda: False)
+    slow: Any = audio(espeak, LONG, "de")
     next(slow)
 
     assert 0.2 < seconds(espeak, speak(espeak, "Hello there.")) < 3.0

@@ -24,4 +24,5 @@ def test_the_audio_frame_has_exactly_the_agreed_fields() -> None:
         "frame_duration_ms",
         "sequence_number",
         "is_final",
+        "words",
     ]

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%backend/workers/tts/proto/voice.proto\x12\x10offhook.voice.v1\"\xbd\x01\n\x11SynthesizeRequest\x12\x14\n\x0csynthesis_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05voice\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x13\n\x0bsample_rate\x18\x06 \x01(\r\x12\x19\n\x11\x66rame_duration_ms\x18\x07 \x01(\r\x12\x1f\n\x17\x66irst_frame_duration_ms\x18\x08 \x01(\r\"\x8f\x01\n\nAudioFrame\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\naudio_data\x18\x02 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x19\n\x11\x66rame_duration_ms\x18\x04 \x01(\r\x12\x17\n\x0fsequence_number\x18\x05 \x01(\r\x12\x10\n\x08is_final\x18\x06 \x01(\x08\"%\n\rCancelRequest\x12\x14\n\x0csynthesis_id\x18\x01 \x01(\t\"%\n\x0e\x43\x61ncelResponse\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"G\n\x10VoiceDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x85\x01\n\x10ModelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bis_resident\x18\x02 \x01(\x08\x12\x1a\n\x12native_sample_rate\x18\x03 \x01(\r\x12\x32\n\x06voices\x18\x04 \x03(\x0b\x32\".offhook.voice.v1.VoiceDescription\"\x13\n\x11ListModelsRequest\"H\n\x12ListModelsResponse\x12\x32\n\x06models\x18\x01 \x03(\x0b\x32\".offhook.voice.v1.ModelDescription\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"F\n\x11LoadModelResponse\x12\x31\n\x05model\x18\x01 \x01(\x0b\x32\".offhook.voice.v1.ModelDescription\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"H\n\x13UnloadModelResponse\x12\x31\n\x05model\x18\x01 \x01(\x0b\x32\".offhook.voice.v1.ModelDescription\"\x0f\n\rHealthRequest\"\xf6\x01\n\x0eHealthResponse\x12\x37\n\x06status\x18\x01 \x01(\x0e\x32\'.offhook.voice.v1.HealthResponse.Status\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x03 \x01(\r\x12\x17\n\x0fresident_models\x18\x04 \x03(\t\x12\x1a\n\x12\x66irst_frame_p50_ms\x18\x05 \x01(\x02\x12\x0f\n\x07rtf_p50\x18\x06 \x01(\x02\">\n\x06Status\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08\x44RAINING\x10\x02\x12\x0c\n\x08NO_MODEL\x10\x03\x32\xff\x03\n\x05Voice\x12Q\n\nSynthesize\x12#.offhook.voice.v1.SynthesizeRequest\x1a\x1c.offhook.voice.v1.AudioFrame0\x01\x12K\n\x06\x43\x61ncel\x12\x1f.offhook.voice.v1.CancelRequest\x1a .offhook.voice.v1.CancelResponse\x12W\n\nListModels\x12#.offhook.voice.v1.ListModelsRequest\x1a$.offhook.voice.v1.ListModelsResponse\x12T\n\tLoadModel\x12\".offhook.voice.v1.LoadModelRequest\x1a#.offhook.voice.v1.LoadModelResponse\x12Z\n\x0bUnloadModel\x12$.offhook.voice.v1.UnloadModelRequest\x1a%.offhook.voice.v1.UnloadModelResponse\x12K\n\x06Health\x12\x1f.offhook.voice.v1.HealthRequest\x1a .offhook.voice.v1.HealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%backend/workers/tts/proto/voice.proto\x12\x10offhook.voice.v1\"\xbd\x01\n\x11SynthesizeRequest\x12\x14\n\x0csynthesis_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05voice\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x13\n\x0bsample_rate\x18\x06 \x01(\r\x12\x19\n\x11\x66rame_duration_ms\x18\x07 \x01(\r\x12\x1f\n\x17\x66irst_frame_duration_ms\x18\x08 \x01(\r\"\xbb\x01\n\nAudioFrame\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\naudio_data\x18\x02 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x19\n\x11\x66rame_duration_ms\x18\x04 \x01(\r\x12\x17\n\x0fsequence_number\x18\x05 \x01(\r\x12\x10\n\x08is_final\x18\x06 \x01(\x08\x12*\n\x05words\x18\x07 \x03(\x0b\x32\x1b.offhook.voice.v1.WordStart\",\n\tWordStart\x12\x0c\n\x04word\x18\x01 \x01(\r\x12\x11\n\toffset_ms\x18\x02 \x01(\r\"%\n\rCancelRequest\x12\x14\n\x0csynthesis_id\x18\x01 \x01(\t\"%\n\x0e\x43\x61ncelResponse\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"G\n\x10VoiceDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x85\x01\n\x10ModelDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bis_resident\x18\x02 \x01(\x08\x12\x1a\n\x12native_sample_rate\x18\x03 \x01(\r\x12\x32\n\x06voices\x18\x04 \x03(\x0b\x32\".offhook.voice.v1.VoiceDescription\"\x13\n\x11ListModelsRequest\"H\n\x12ListModelsResponse\x12\x32\n\x06models\x18\x01 \x03(\x0b\x32\".offhook.voice.v1.ModelDescription\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"F\n\x11LoadModelResponse\x12\x31\n\x05model\x18\x01 \x01(\x0b\x32\".offhook.voice.v1.ModelDescription\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"H\n\x13UnloadModelResponse\x12\x31\n\x05model\x18\x01 \x01(\x0b\x32\".offhook.voice.v1.ModelDescription\"\x0f\n\rHealthRequest\"\xf6\x01\n\x0eHealthResponse\x12\x37\n\x06status\x18\x01 \x01(\x0e\x32\'.offhook.voice.v1.HealthResponse.Status\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x03 \x01(\r\x12\x17\n\x0fresident_models\x18\x04 \x03(\t\x12\x1a\n\x12\x66irst_frame_p50_ms\x18\x05 \x01(\x02\x12\x0f\n\x07rtf_p50\x18\x06 \x01(\x02\">\n\x06Status\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08\x44RAINING\x10\x02\x12\x0c\n\x08NO_MODEL\x10\x03\x32\xff\x03\n\x05Voice\x12Q\n\nSynthesize\x12#.offhook.voice.v1.SynthesizeRequest\x1a\x1c.offhook.voice.v1.AudioFrame0\x01\x12K\n\x06\x43\x61ncel\x12\x1f.offhook.voice.v1.CancelRequest\x1a .offhook.voice.v1.CancelResponse\x12W\n\nListModels\x12#.offhook.voice.v1.ListModelsRequest\x1a$.offhook.voice.v1.ListModelsResponse\x12T\n\tLoadModel\x12\".offhook.voice.v1.LoadModelRequest\x1a#.offhook.voice.v1.LoadModelResponse\x12Z\n\x0bUnloadModel\x12$.offhook.voice.v1.UnloadModelRequest\x1a%.offhook.voice.v1.UnloadModelResponse\x12K\n\x06Health\x12\x1f.offhook.voice.v1.HealthRequest\x1a .offhook.voice.v1.HealthResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,33 +35,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNTHESIZEREQUEST']._serialized_start=60
   _globals['_SYNTHESIZEREQUEST']._serialized_end=249
   _globals['_AUDIOFRAME']._serialized_start=252
-  _globals['_AUDIOFRAME']._serialized_end=395
-  _globals['_CANCELREQUEST']._serialized_start=397
-  _globals['_CANCELREQUEST']._serialized_end=434
-  _globals['_CANCELRESPONSE']._serialized_start=436
-  _globals['_CANCELRESPONSE']._serialized_end=473
-  _globals['_VOICEDESCRIPTION']._serialized_start=475
-  _globals['_VOICEDESCRIPTION']._serialized_end=546
-  _globals['_MODELDESCRIPTION']._serialized_start=549
-  _globals['_MODELDESCRIPTION']._serialized_end=682
-  _globals['_LISTMODELSREQUEST']._serialized_start=684
-  _globals['_LISTMODELSREQUEST']._serialized_end=703
-  _globals['_LISTMODELSRESPONSE']._serialized_start=705
-  _globals['_LISTMODELSRESPONSE']._serialized_end=777
-  _globals['_LOADMODELREQUEST']._serialized_start=779
-  _globals['_LOADMODELREQUEST']._serialized_end=812
-  _globals['_LOADMODELRESPONSE']._serialized_start=814
-  _globals['_LOADMODELRESPONSE']._serialized_end=884
-  _globals['_UNLOADMODELREQUEST']._serialized_start=886
-  _globals['_UNLOADMODELREQUEST']._serialized_end=921
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=923
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=995
-  _globals['_HEALTHREQUEST']._serialized_start=997
-  _globals['_HEALTHREQUEST']._serialized_end=1012
-  _globals['_HEALTHRESPONSE']._serialized_start=1015
-  _globals['_HEALTHRESPONSE']._serialized_end=1261
-  _globals['_HEALTHRESPONSE_STATUS']._serialized_start=1199
-  _globals['_HEALTHRESPONSE_STATUS']._serialized_end=1261
-  _globals['_VOICE']._serialized_start=1264
-  _globals['_VOICE']._serialized_end=1775
+  _globals['_AUDIOFRAME']._serialized_end=439
+  _globals['_WORDSTART']._serialized_start=441
+  _globals['_WORDSTART']._serialized_end=485
+  _globals['_CANCELREQUEST']._serialized_start=487
+  _globals['_CANCELREQUEST']._serialized_end=524
+  _globals['_CANCELRESPONSE']._serialized_start=526
+  _globals['_CANCELRESPONSE']._serialized_end=563
+  _globals['_VOICEDESCRIPTION']._serialized_start=565
+  _globals['_VOICEDESCRIPTION']._serialized_end=636
+  _globals['_MODELDESCRIPTION']._serialized_start=639
+  _globals['_MODELDESCRIPTION']._serialized_end=772
+  _globals['_LISTMODELSREQUEST']._serialized_start=774
+  _globals['_LISTMODELSREQUEST']._serialized_end=793
+  _globals['_LISTMODELSRESPONSE']._serialized_start=795
+  _globals['_LISTMODELSRESPONSE']._serialized_end=867
+  _globals['_LOADMODELREQUEST']._serialized_start=869
+  _globals['_LOADMODELREQUEST']._serialized_end=902
+  _globals['_LOADMODELRESPONSE']._serialized_start=904
+  _globals['_LOADMODELRESPONSE']._serialized_end=974
+  _globals['_UNLOADMODELREQUEST']._serialized_start=976
+  _globals['_UNLOADMODELREQUEST']._serialized_end=1011
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=1013
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=1085
+  _globals['_HEALTHREQUEST']._serialized_start=1087
+  _globals['_HEALTHREQUEST']._serialized_end=1102
+  _globals['_HEALTHRESPONSE']._serialized_start=1105
+  _globals['_HEALTHRESPONSE']._serialized_end=1351
+  _globals['_HEALTHRESPONSE_STATUS']._serialized_start=1289
+  _globals['_HEALTHRESPONSE_STATUS']._serialized_end=1351
+  _globals['_VOICE']._serialized_start=1354
+  _globals['_VOICE']._serialized_end=1865
 # @@protoc_insertion_point(module_scope)

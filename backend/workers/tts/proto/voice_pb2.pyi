@@ -29,20 +29,30 @@ class SynthesizeRequest(_message.Message):
     def __init__(self, synthesis_id: _Optional[str] = ..., session_id: _Optional[str] = ..., text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., sample_rate: _Optional[int] = ..., frame_duration_ms: _Optional[int] = ..., first_frame_duration_ms: _Optional[int] = ...) -> None: ...
 
 class AudioFrame(_message.Message):
-    __slots__ = ("session_id", "audio_data", "sample_rate", "frame_duration_ms", "sequence_number", "is_final")
+    __slots__ = ("session_id", "audio_data", "sample_rate", "frame_duration_ms", "sequence_number", "is_final", "words")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     AUDIO_DATA_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_FIELD_NUMBER: _ClassVar[int]
     FRAME_DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_NUMBER_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     audio_data: bytes
     sample_rate: int
     frame_duration_ms: int
     sequence_number: int
     is_final: bool
-    def __init__(self, session_id: _Optional[str] = ..., audio_data: _Optional[bytes] = ..., sample_rate: _Optional[int] = ..., frame_duration_ms: _Optional[int] = ..., sequence_number: _Optional[int] = ..., is_final: _Optional[bool] = ...) -> None: ...
+    words: _containers.RepeatedCompositeFieldContainer[WordStart]
+    def __init__(self, session_id: _Optional[str] = ..., audio_data: _Optional[bytes] = ..., sample_rate: _Optional[int] = ..., frame_duration_ms: _Optional[int] = ..., sequence_number: _Optional[int] = ..., is_final: _Optional[bool] = ..., words: _Optional[_Iterable[_Union[WordStart, _Mapping]]] = ...) -> None: ...
+
+class WordStart(_message.Message):
+    __slots__ = ("word", "offset_ms")
+    WORD_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+    word: int
+    offset_ms: int
+    def __init__(self, word: _Optional[int] = ..., offset_ms: _Optional[int] = ...) -> None: ...
 
 class CancelRequest(_message.Message):
     __slots__ = ("synthesis_id",)
