@@ -158,6 +158,6 @@ def test_the_echo_guard_learns_what_is_played_and_when() -> None:
     assert guard.may_echo(began + 0.5 + LONGEST_DELAY_S) and not guard.may_echo(began + 0.8 + LONGEST_DELAY_S)
 
     clock.advance(0.1)
-    delivery.stop(2)
+    delivery.clear(2)
 
     assert not guard.may_echo(began + 0.4 + LONGEST_DELAY_S)
