@@ -39,6 +39,8 @@ SIGN_WITHIN_S = 2.5
 STILL_S = 2.5
 BACKLOG_S = 0.5
 """Audio that may be on its way or in a batch."""
+FLOW_GAP_S = 1.0
+"""A line that brings nothing for so long has paused: a recogniser that works in chunks waits for the rest of one."""
 WORDLESS_S = 3.0
 WINDOW_S = 8.0
 SHORTEST_VOICE_S = 0.3
@@ -79,6 +81,7 @@ class HearingLoss:
         self._sign_at = self._opened_at = 0.0
         self._fed_s = 0.0
         self._recognised_s = 0.0
+        self._fed_at = float("-inf")
         self._backlog_since: float | None = None
         self._voice_since: float | None = None
         self._voice_ended_at = float("-inf")
@@ -115,6 +118,9 @@ class HearingLoss:
 
     def fed(self, seconds: float, now: float) -> None:
         """So much more audio went into the open stream."""
+        if now > self._fed_at + FLOW_GAP_S:
+            self._backlog_since = None
+        self._fed_at = now
         self._fed_s += seconds
         if self._backlog_since is None and self._fed_s > self._recognised_s + BACKLOG_S:
             self._backlog_since = now
@@ -186,7 +192,8 @@ class HearingLoss:
             return False
         if now >= self._sign_at + SIGN_WITHIN_S:
             return True
-        if self._backlog_since is not None and now >= self._backlog_since + STILL_S:
+        is_flowing = now <= self._fed_at + FLOW_GAP_S
+        if is_flowing and self._backlog_since is not None and now >= self._backlog_since + STILL_S:
             return True
         return self._voiced_s(now, max(self._words_at, self._opened_at)) >= WORDLESS_S
 

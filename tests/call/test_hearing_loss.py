@@ -113,6 +113,17 @@ def test_a_line_without_audio_is_no_failure_of_the_recogniser() -> None:
     assert ward.run(20.0, lambda loss, now: loss.progressed(10.0, now)) == []
 
 
+def test_the_rest_of_a_chunk_that_waits_for_a_line_that_pauses_is_no_failure() -> None:
+    """Nor is it one in the moment in which the line goes on."""
+    ward = Ward()
+    ward.run(10.0, alive)
+    ward.loss.fed(0.9, ward.now)
+    assert ward.run(20.0, lambda loss, now: loss.progressed(10.0, now)) == []
+    ward.loss.fed(STEP_S, ward.now)
+
+    assert ward.run(STILL_S - 0.1, lambda loss, now: loss.progressed(10.0, now)) == []
+
+
 def test_voice_without_words_is_noticed_when_it_adds_up_to_three_seconds() -> None:
     """Energy but no text; short pauses do not start it again."""
     ward = Ward()
