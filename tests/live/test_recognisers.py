@@ -74,3 +74,38 @@ def test_a_sidecar_that_freezes_in_mid_call_costs_the_caller_one_repetition(hear
 
     assert [str(check) for check in outcome.verdict.failed_checks] == []
     assert asked_the_carrier(outcome)
+
+
+def test_a_sidecar_that_is_killed_is_used_again_when_the_supervisor_has_started_it(heard_by_sidecar: LiveStack) -> None:
+    """The question after its death is understood by the carrier, the one after its return by the sidecar."""
+    answered = {"kind": "answer", "text": ANSWER, "within_s": 3.5}
+    scenario = Scenario.model_validate(
+        {
+            "name": "sidecar_killed",
+            "model": [{"when": "open", "say": ANSWER, "delay_s": 0.2}],
+            "caller": [
+                {"wait_until": "agent_answered"}, {"wait_s": 2.5},
+                {"say": QUESTION}, {"wait_until": "agent_answered"}, {"wait_s": 4.0},
+                {"say": QUESTION}, {"wait_until": "agent_answered"}, {"hang_up": True},
+            ],
+            "expect": {
+                "heard": [{"kind": "greeting"}, {**answered, "after": "said_1"}, {**answered, "after": "said_2"}],
+                "ends": {"who": "caller"},
+            },
+        }
+    )  # fmt: skip
+    pid = int(heard_by_sidecar.stack.programs()["stt"]["pid"])
+
+    async def kill_when_the_greeting_is_over() -> Outcome:
+        stage = heard_by_sidecar.stage
+        before = len(stage.carrier.log.of("mark_returned"))
+        running = asyncio.ensure_future(run_scenario(scenario, stage, check_keys=False))
+        while not running.done() and len(stage.carrier.log.of("mark_returned")) == before:
+            await asyncio.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        return await running
+
+    outcome = heard_by_sidecar.run(kill_when_the_greeting_is_over())
+
+    assert [str(check) for check in outcome.verdict.failed_checks] == []
+    assert any("transcription_stop" in str(entry.data) for entry in outcome.facts.entries)
