@@ -299,6 +299,21 @@ def test_without_a_model_it_says_what_is_missing(tmp_path: Path) -> None:
     nemotron.unload()
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_it_hears_with_shorter_numbers_too(model_directory: Path, dtype: str) -> None:
+    """Finite ones all the way; the words may be others."""
+    nemotron = Nemotron(settings(model_directory, stt_nemotron_dtype=dtype))
+    nemotron.load()
+    states = [nemotron.open(""), nemotron.open("")]
+
+    told = [hear(nemotron, state, speech(3.0, seed=2), ends=True) for state in states]
+
+    assert told[0][-1].is_final and len(told[0]) > 2
+    for state in states:
+        nemotron.close(state)
+    nemotron.unload()
+
+
 def test_unloading_gives_everything_back(model_directory: Path) -> None:
     """And it can be loaded again; a session closed too late is no error."""
     nemotron = Nemotron(settings(model_directory, stt_nemotron_lookahead=0))
