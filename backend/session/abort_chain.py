@@ -94,11 +94,17 @@ class AbortReport:
 
     generation: int
     by_caller: bool
+    began_at: float
+    """On the monotonic clock, which all processes of a machine share: a voice worker's `synthesis.stopped` has its own."""
     legs: tuple[LegTime, ...]
 
     def fields(self) -> dict[str, float | str | int | bool]:
         """For the log and the record's timeline: milliseconds until each leg was over, and which were not done."""
-        fields: dict[str, float | str | int | bool] = {"generation": self.generation, "by_caller": self.by_caller}
+        fields: dict[str, float | str | int | bool] = {
+            "generation": self.generation,
+            "by_caller": self.by_caller,
+            "began_at": round(self.began_at, 4),
+        }
         for time in self.legs:
             if time.outcome != "absent":
                 fields[f"{time.leg.value}_ms"] = round(1000 * (time.began_s + time.took_s), 2)
@@ -165,15 +171,17 @@ class AbortChain:
                 and leg.blocks
                 and (command.by_caller or name != AbortLeg.REOPEN_RECOGNISER)
             }
-            self._running = gevent.spawn(self._wait_for, legs, command, times)
+            self._running = gevent.spawn(self._wait_for, legs, command, began_at, times)
             self._running.rawlink(self._ended)
 
-    def _wait_for(self, legs: dict[AbortLeg, Greenlet], command: AbortSpeech, times: list[LegTime]) -> None:
+    def _wait_for(
+        self, legs: dict[AbortLeg, Greenlet], command: AbortSpeech, began_at: float, times: list[LegTime]
+    ) -> None:
         gevent.joinall(list(legs.values()))
         for name, greenlet in legs.items():
             time = greenlet.value  # a leg that was killed from outside has none, but GreenletExit as its value
             times.append(time if isinstance(time, LegTime) else LegTime(name, "failed", 0.0, 0.0))
-        self._tell(AbortReport(command.generation, command.by_caller, _in_order(times)))
+        self._tell(AbortReport(command.generation, command.by_caller, began_at, _in_order(times)))
 
     def _ended(self, _greenlet: Greenlet) -> None:
         self._running = None

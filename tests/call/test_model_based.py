@@ -4,9 +4,10 @@ The real `Conversation` and the shared playback ledger run in a simulated call. 
 the carrier's reports, let the caller speak, interrupt, hum and hang up, let the model and the voice fail or hang, lose
 the media socket, and let time pass. After every step `tests/fakes/call_referee.py` checks: speaking ends within the
 audio + 2 s; a deadline exists and moves forward; one check-in per silence; hang-up attempts in order; nothing after the
-last command; only the current generation is spoken; a draft is said only when the turn ended with its words; turns move
-only along the table (`InvalidTransition` would end the run). At the end all further reports are lost, and the call must
-still come to its end.
+last command; only the current generation is spoken, and of no older one the carrier gets audio; what a sound cut is taken
+up again once at most, from the word after the last one heard; a draft is said only when the turn ended with its words;
+turns move only along the table (`InvalidTransition` would end the run). At the end all further reports are lost, and
+the call must still come to its end.
 
 2,000 examples of 50 steps, the same ones each time; HYPOTHESIS_PROFILE=night: 20,000 new ones.
 """

@@ -62,6 +62,20 @@ class Referee:
         if self._open_turn == turn_id:
             self._open_turn = None
 
+    def played(self, generation: int) -> None:
+        """The carrier takes audio of that generation."""
+        if generation != self.generation:
+            raise RuleBroken(f"audio of generation {generation} after the abort that began {self.generation}")
+
+    def _judge_history(self, conversation: Conversation) -> None:
+        """What was taken up again: once per interruption, and exactly the words that were not heard."""
+        for entry in conversation.history.entries[-8:]:
+            for cut, rest in zip(entry.pieces, entry.pieces[1:], strict=False):
+                if rest.generation <= cut.generation:
+                    raise RuleBroken(f"{cut.playback_id} was taken up again twice after one interruption")
+                if rest.text.split() != cut.text.split()[cut.heard_words :]:
+                    raise RuleBroken(f"{rest.playback_id} does not say the rest of {cut.playback_id}")
+
     def step(self, conversation: Conversation, commands: Sequence[Command], now: float, was_event: bool) -> None:
         """One `handle` is done."""
         if now == self._instant:
@@ -72,6 +86,7 @@ class Referee:
             self._instant, self._steps = now, int(not was_event)
         for command in commands:
             self._judge(command, now)
+        self._judge_history(conversation)
         self._judge_draft(conversation, commands)
         if conversation.is_over:
             if not self.is_finished:

@@ -522,6 +522,7 @@ class CallSim:
     # --- the carrier ---
 
     def _put_on_line(self, command: Speak | SpeakByCarrier, length_s: float, lead_s: float) -> _Play:
+        self.referee.played(command.generation)
         starts_at = max(self._line_free_at, self.clock.now + lead_s)
         kind = command.kind if isinstance(command, Speak) else "carrier"
         heard = Heard(command.text, kind, starts_at - EPOCH, starts_at + length_s - EPOCH)

@@ -82,7 +82,7 @@ def test_every_leg_runs_once_in_order_and_is_timed() -> None:
     (report,) = bench.reports
     assert report.legs[0].took_s == pytest.approx(0.001)
     assert all(time.began_s >= 0 and 0 <= time.took_s < 1 for time in report.legs[1:])
-    assert set(report.fields()) == {"generation", "by_caller", *(f"{leg.value}_ms" for leg in ABORT_CHAIN)}
+    assert set(report.fields()) == {"generation", "by_caller", "began_at", *(f"{leg.value}_ms" for leg in ABORT_CHAIN)}
 
 
 @pytest.mark.parametrize("leg", CHAIN)

@@ -170,6 +170,14 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
 
         def on_end(thread: Future[None]) -> None:
             self._cancels.computed(ticket)
+            if ticket.is_cancelled:
+                # On the clock that all processes of the machine share: `began_at` of the web worker's `speech_aborted`.
+                log.info(
+                    "synthesis.stopped",
+                    call_control_id=_call_of(order),
+                    synthesis_id=order.synthesis_id,
+                    at=round(monotonic(), 4),
+                )
             try:
                 loop.call_soon_threadsafe(leave_engine)
             except RuntimeError:
