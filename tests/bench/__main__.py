@@ -15,6 +15,7 @@
     voice_kill   voice workers killed in mid-sentence, 200 times
     speech_cache a check-in that was made before: command to first frame
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
+    stt_sidecar  memory of the STT sidecar after 500 sessions; 20 calls at once: word delay, CPU
     speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
@@ -42,6 +43,7 @@ from tests.bench import (
     product_cost,
     smart_turn,
     speculation,
+    stt_sidecar,
     vad_cost,
 )
 from tests.bench.stage_runs import Figure
@@ -131,6 +133,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "voice_kill": lambda: command("tests.bench.bench_voice_kill"),
     "speech_cache": lambda: command("tests.bench.bench_speech_cache"),
     "smart_turn": smart_turn.measure,
+    "stt_sidecar": stt_sidecar.measure,
     "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
 
