@@ -83,6 +83,7 @@ class Book:
         """Place → frames from there to the end of its phrase and the silence after it."""
         self.behind = np.arange(len(self.frames)) - self.starts[self.entry_at]
         """Place → frames of its phrase before it."""
+        self.beginnings = np.flatnonzero(self.behind < BEGINNING)
         self.audible = np.concatenate(([0.0], np.cumsum(audibility(self.frames))))
 
     def places_like(
@@ -93,10 +94,14 @@ class Book:
         count, total = len(heard), len(self.frames)
         if count > total:
             return np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32)
-        products = heard @ self.frames.T
         common = np.zeros(total - count + 1, np.float32)
-        for row in range(count):
-            common += products[row, row : total - count + 1 + row]
+        if anywhere:
+            products = heard @ self.frames.T
+            for row in range(count):
+                common += products[row, row : total - count + 1 + row]
+        else:
+            begins = self.beginnings[self.beginnings < len(common)]
+            common[begins] = np.einsum("pfb,fb->p", self.frames[begins[:, None] + np.arange(count)], heard)
         there = float(audibility(heard).sum()) + (self.audible[count:] - self.audible[: total - count + 1])
         likeness = np.where(self.room[: len(common)] >= count, 2 * common / (there + 1e-9), 0.0)
         is_beginning = self.behind[: len(common)] < BEGINNING

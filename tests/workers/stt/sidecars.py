@@ -199,6 +199,7 @@ def sidecar_process(
             cwd=ROOT,
             env={
                 **os.environ,
+                "OPENBLAS_NUM_THREADS": "1",  # as supervisord.conf has it
                 "STT_RECOGNISER": "fake", "STT_TOKEN": TOKEN, "STT_PORT": str(port), "DATA_DIR": str(data_dir),
                 **environment,
             },
