@@ -244,3 +244,21 @@ def test_a_lost_report_is_not_waited_for_for_ever() -> None:
     after = by_carrier(ledger, lost.over_by + LATEST_CARRIER_REPORT_S)
 
     assert ledger.carrier_speech_ended(lost.over_by + LATEST_CARRIER_REPORT_S + 1.0) is after
+
+
+def test_a_mark_within_a_piece_corrects_when_it_began_and_an_older_one_changes_nothing() -> None:
+    """The voice came too slowly and left a gap: less was heard than the clock says."""
+    ledger = Ledger()
+    piece = ledger.ask("answer", "one two three four", 10.0)
+    ledger.started(piece.playback_id, 10.0)
+    ledger.words_timed(piece.playback_id, 0, (0.0, 0.5))
+    ledger.words_timed(piece.playback_id, 2, (1.0, 1.5))
+    ledger.words_timed(piece.playback_id, 9, (9.0,))
+    ledger.handed_over(piece.playback_id, 2.0, 10.1)
+    ledger.progressed(piece.playback_id, 0.8, 11.3)
+    ledger.progressed(piece.playback_id, 0.4, 11.4)
+    over_by = piece.over_by
+    (cut,) = ledger.clear(11.5)
+
+    assert piece.word_starts_s == [0.0, 0.5, 1.0, 1.5] and piece.over_by == over_by == pytest.approx(14.0)
+    assert cut.heard_words == 2

@@ -14,7 +14,7 @@ from backend.call.events import (
     SynthesisFinished,
     SynthesisStarted,
 )
-from backend.call.resume import MOST_VOICES, UNITS_PER_S, Paces, Rest, rest_of, units
+from backend.call.resume import MOST_VOICES, UNITS_PER_S, Paces, Rest, heard_words, rest_of, units, word_starts
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 
@@ -94,6 +94,32 @@ def test_paces_stay_within_reason_and_in_bounds() -> None:
         paces.learn(f"voice-{number}", TEXT, 3.0)
 
     assert len(paces._units_per_s) == MOST_VOICES and paces.of("stuck") == UNITS_PER_S
+
+
+STARTS = [0.0, 0.5, 1.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("played_s", "expected"),
+    [(0.0, 0), (0.2, 0), (0.45, 1), (0.75, 1), (0.85, 2), (1.45, 3), (1.9, 4), (2.0, 4), (9.0, 4)],
+)
+def test_a_word_is_heard_when_nearly_all_of_its_sound_was_played(played_s: float, expected: int) -> None:
+    """By the voice's own times; half a word is none."""
+    assert heard_words("one two three four", STARTS, played_s, 2.0) == expected
+
+
+def test_words_whose_times_are_not_known_were_not_sent_and_so_not_heard() -> None:
+    """Unless nothing at all is known: then they are spread over the length."""
+    assert heard_words("one two three four", STARTS[:2], 1.9, 20.0) == 2
+    assert heard_words("one two three four", [], 1.0, 2.0) == 2
+
+
+@given(st.floats(0, 5), st.floats(0, 5))
+def test_more_that_was_played_is_never_fewer_words(first_s: float, more_s: float) -> None:
+    """With the estimate as with the voice's times."""
+    for starts in ([], word_starts(TEXT)):
+        first, second = (heard_words(TEXT, starts, at_s, 8.0) for at_s in (first_s, first_s + more_s))
+        assert 0 <= first <= second <= len(TEXT.split())
 
 
 # --- what counts as said -----------------------------------------------------------------------------------------------
