@@ -28,7 +28,7 @@ class SynthesisRequest:
     sample_rate: int = 8000
     """Wanted rate in Hz: 8000, 16000, 24000 or 48000."""
     frame_duration_ms: int = 100
-    """Wanted length of the frames after the first; 20 to 200."""
+    """Wanted length of the frames, 20 to 200; the first few are shorter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ needs (`Wanted`); `VoiceRouter` picks, in this order:
    which a dead worker never does although it stays listed for a while;
 3. those whose model is resident before those that would have to load it;
 4. those with a free slot before those that are full;
-5. then the strategy: the least loaded (`queue_depth`), the one not chosen for longest (`round_robin`), or the one
-   that is quickest with its first frame (`latency`).
+5. those that compute faster than they speak (`rtf` below 1) before those whose every sentence would stutter;
+6. then the strategy: the least loaded (`queue_depth`), the one not chosen for longest (`round_robin`), or the one
+   that is quickest with its first frame (`latency`; among equally quick ones, the one that computes least).
 
 Loads are some seconds old, so what this process itself has under way is added. Run by `voices.py` and the command line.
 """
@@ -53,7 +54,8 @@ class VoiceWorker:
     """None: not known yet; it is asked for any voice."""
     resident_models: tuple[str, ...] = ()
     rtf: float = 0.0
-    """Seconds of computing per second of audio, median; 0 before the first synthesis."""
+    """Seconds of computing, not of waiting, per second of audio, median; 0 before the first synthesis. Not a measure of
+    load: a row of a busy batch costs less than one that is alone."""
     queue_depth: int = 0
     """Syntheses it has under way."""
     p50_latency_ms: float = 0.0
@@ -194,8 +196,8 @@ class VoiceRouter:
             case "round_robin":
                 by_strategy = (turn,)
             case "latency":
-                by_strategy = (worker.p50_latency_ms, load, turn)
-        return (is_left, not is_resident, load >= 1, *by_strategy)
+                by_strategy = (worker.p50_latency_ms, worker.rtf, load, turn)
+        return (is_left, not is_resident, load >= 1, worker.rtf >= 1, *by_strategy)
 
 
 def _can(worker: VoiceWorker, wanted: Wanted) -> bool:

@@ -93,6 +93,27 @@ def test_a_full_worker_comes_last(strategy: Strategy) -> None:
     assert [chosen(VoiceRouter(strategy), [full, slow], Wanted("anna")) for _ in range(3)] == ["slow"] * 3
 
 
+@pytest.mark.parametrize("strategy", ["queue_depth", "round_robin", "latency"])
+def test_a_worker_that_computes_slower_than_it_speaks_comes_after_those_that_keep_up(strategy: Strategy) -> None:
+    """Whatever its queue and its first frame are like; it is still asked before nobody is, and before a full one is not."""
+    stutters = worker("stutters", rtf=1.0, p50_latency_ms=1.0)
+    keeps_up = worker("keeps up", rtf=0.99, p50_latency_ms=200.0, queue_depth=3)
+    full = worker("full", queue_depth=4)
+
+    assert [chosen(VoiceRouter(strategy), [stutters, keeps_up], Wanted("anna")) for _ in range(3)] == ["keeps up"] * 3
+    assert chosen(VoiceRouter(strategy), [stutters, full], Wanted("anna")) == "stutters"
+
+
+def test_latency_takes_the_one_that_computes_least_of_two_that_are_equally_quick() -> None:
+    """It has more of its device left for the next call."""
+    dear, cheap = (
+        worker("dear", p50_latency_ms=40.0, rtf=0.5),
+        worker("cheap", p50_latency_ms=40.0, rtf=0.1, queue_depth=1),
+    )
+
+    assert chosen(VoiceRouter("latency"), [dear, cheap], Wanted("anna")) == "cheap"
+
+
 def test_queue_depth_takes_the_least_loaded_share() -> None:
     """Half of ten places is less than three of four."""
     small, big = worker("small", queue_depth=3), worker("big", queue_depth=5, max_concurrent_sessions=10)

@@ -28,6 +28,12 @@ class WordAt:
 
 
 ShouldStop = Callable[[], bool]
+Spend = Callable[[float], object]
+"""Told seconds of computing, in parts, from any thread."""
+
+
+def not_counted(seconds: float) -> None:
+    """For whoever does not want to know what a text has cost."""
 
 
 class EngineBroken(Exception):
@@ -72,10 +78,17 @@ class Adapter(Protocol):
         """True for every listed voice and for whatever further names the engine composes from them."""
         ...
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples | WordAt]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples | WordAt]:
         """The speech, piece by piece as it is made, each piece small. Ends early, without an error, once should_stop()
         is true. An engine that knows when words begin says so, each before the samples in which it begins. Must not
-        keep other syntheses waiting while its consumer is slow. Raises EngineBroken."""
+        keep other syntheses waiting while its consumer is slow. Raises EngineBroken.
+
+        `spend` is told what the text has cost, before the iterator ends: the seconds that a core or a device was busy for
+        it, without those in which it waited for its turn or for its consumer, and as far as the engine can tell for a
+        processor. Whoever computes for several texts in one step tells each its share. The worker's real-time factor is
+        made of this."""
         ...
 
 

@@ -12,12 +12,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
+from time import thread_time
 
 import numpy as np
 
 from backend.engines.sentences import SentenceSplitter
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo, WordAt
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, WordAt, not_counted
 
 SYSTEM_LIBRARY = "libespeak-ng.so.1"
 SYNCHRONOUS = 2
@@ -128,7 +129,9 @@ class Espeak:
         voice, plus, variant = name.partition("+")
         return voice in self._files and (not plus or variant in self._variants)
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples | WordAt]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples | WordAt]:
         if self._owner is None:
             raise EngineBroken("espeak-ng is not loaded")
         abandoned = False
@@ -143,7 +146,7 @@ class Espeak:
             chunks: _Chunks = SimpleQueue()
             word_starts = [word.start() for word in _WORD.finditer(piece)]
             piece_at_s = samples_before / self.native_sample_rate
-            speaking = self._owner.submit(self._speak, piece, voice, chunks, stop)
+            speaking = self._owner.submit(self._speak, piece, voice, chunks, stop, spend)
             try:
                 while (chunk := _take(chunks)) is not None:
                     audio, words = chunk
@@ -186,7 +189,8 @@ class Espeak:
             self._library.espeak_Terminate()
             self._library = None
 
-    def _speak(self, piece: str, voice: str, chunks: _Chunks, should_stop: ShouldStop) -> None:
+    def _speak(self, piece: str, voice: str, chunks: _Chunks, should_stop: ShouldStop, spend: Spend) -> None:
+        began = thread_time()
         try:
             if should_stop() or self._library is None:
                 return
@@ -205,6 +209,7 @@ class Espeak:
                 raise EngineBroken(f"espeak-ng failed: espeak_Synth gave {status}")
         finally:
             self._chunks, self._should_stop = None, bool
+            spend(thread_time() - began)
             chunks.put(None)
 
     def _on_audio(self, samples: int | None, count: int, events: "ctypes._Pointer[_Event]") -> int:

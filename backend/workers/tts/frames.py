@@ -4,6 +4,11 @@ Pure; runs in the thread that computes. Nothing is collected (D3): a frame goes 
 exists, for only then is it certain that it is not the final one. The silence at the end must never be sent, because
 the caller's silence is counted from the last audible sample (B2), so silence is held back until something audible
 follows it. Not decided here: rates (audio/resample.py), what a voice says (the adapters), how frames travel (service.py).
+
+Lengths grow: the first frame is short so that the caller hears something early, and each next one is at most twice as long
+as the one before it, up to the asked length (20, 40, 80, 160, 200, 200 ms …). While one is heard the next is made, so a
+voice of twice real time never falls behind its own beginning; a step from 20 straight to 200 ms would
+need ten.
 """
 
 from dataclasses import dataclass
@@ -19,6 +24,7 @@ LEAD_MS = 10
 """Silence kept before the first audible sample, so that a soft onset is not clipped."""
 LONGEST_PAUSE_MS = 2000
 """A longer pause inside a text is shortened to this: what is held back stays bounded, and so does dead air."""
+GROWTH = 2
 SILENT_FRAME_MS = 20
 """What is sent for a text of which nothing is audible: the one final frame every synthesis has."""
 
@@ -78,7 +84,8 @@ class SilenceTrim:
 
 
 class FrameCutter:
-    """One synthesis: `push` whatever the voice gives, `flush` once when it has ended."""
+    """One synthesis: `push` whatever the voice gives, `flush` once when it has ended. A frame is never longer than
+    `GROWTH` times the one before it; a first frame longer than the others stays one."""
 
     def __init__(self, sample_rate: int, frame_duration_ms: int, first_frame_duration_ms: int) -> None:
         self._rate = sample_rate
@@ -102,7 +109,7 @@ class FrameCutter:
         frames = []
         while len(self._buffer) > self._next_length:
             frames.append(self._cut(self._next_length, is_final=False))
-            self._next_length = self._length
+            self._next_length = min(self._length, GROWTH * self._next_length)
         return frames
 
     def flush(self) -> Frame:

@@ -25,11 +25,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from backend.engines.sentences import SentenceSplitter
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, not_counted
 
 SAMPLE_RATE = 24000
 PIECE = SAMPLE_RATE // 5
@@ -133,7 +134,7 @@ class Kokoro:
         self._infos = _listed(list(packs))
         loaded = _Loaded(model, packs, front_ends, ThreadPoolExecutor(threads, "kokoro"))
         # The first phrase of all sets up the device's libraries; no caller should wait for that.
-        loaded.pool.submit(self._speak, loaded, "Hello.", self._infos[0].name, bool).result()
+        loaded.pool.submit(self._speak, loaded, "Hello.", self._infos[0].name, bool, not_counted).result()
         self._loaded = loaded
 
     def unload(self) -> None:
@@ -156,7 +157,9 @@ class Kokoro:
     def has_voice(self, name: str) -> bool:
         return self._loaded is not None and name in self._loaded.packs
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         loaded = self._loaded
         if loaded is None:
             raise EngineBroken("kokoro is not loaded")
@@ -171,7 +174,11 @@ class Kokoro:
 
         def begin() -> Future[list[Samples]] | None:
             phrase = next(phrases, None)
-            return None if phrase is None or stop() else loaded.pool.submit(self._speak, loaded, phrase, voice, stop)
+            return (
+                None
+                if phrase is None or stop()
+                else loaded.pool.submit(self._speak, loaded, phrase, voice, stop, spend)
+            )
 
         coming = begin()
         try:
@@ -191,7 +198,7 @@ class Kokoro:
 
     # Everything below runs in a thread of the pool.
 
-    def _speak(self, loaded: _Loaded, phrase: str, voice: str, should_stop: ShouldStop) -> list[Samples]:
+    def _speak(self, loaded: _Loaded, phrase: str, voice: str, should_stop: ShouldStop, spend: Spend) -> list[Samples]:
         if should_stop():
             raise _Stopped
         import torch
@@ -200,6 +207,9 @@ class Kokoro:
             made, _ = loaded.front_ends[voice[0]](phrase)
         pieces: list[Samples] = []
         self._thread.should_stop = should_stop
+        # By the wall's clock: the model computes on a device or in threads of its own, which this thread's time does not
+        # show. Phrases that are made at once on few cores are each told the whole time.
+        began = perf_counter()
         try:
             for part in _parts(str(made or "").strip()):
                 if self.settings.seed is not None:
@@ -209,6 +219,7 @@ class Kokoro:
                 pieces += [samples[at : at + PIECE] for at in range(0, len(samples), PIECE)]
         finally:
             del self._thread.should_stop
+            spend(perf_counter() - began)
         return pieces
 
     def _ask_between_layers(self, torch: Any, model: Any) -> None:

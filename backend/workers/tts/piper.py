@@ -20,6 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ import numpy as np
 from backend.audio.resample import RATES, Resampler
 from backend.engines.sentences import SentenceSplitter
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, not_counted
 
 SAMPLE_RATE = 22050
 """That of the medium and high voices; a voice of another rate is brought to it here."""
@@ -109,7 +110,9 @@ class Piper:
         model = self._models.get(voice)
         return model is not None and (not hash_sign or speaker in model.config.speaker_id_map)
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         pool = self._pool
         if pool is None:
             raise EngineBroken("piper is not loaded")
@@ -119,7 +122,7 @@ class Piper:
 
         def begin() -> _Coming | None:
             sentence = next(sentences, None)
-            return None if sentence is None or should_stop() else _Coming(pool, self._models, sentence, voice)
+            return None if sentence is None or should_stop() else _Coming(pool, self._models, sentence, voice, spend)
 
         coming = begin()
         try:
@@ -140,12 +143,14 @@ class Piper:
 class _Coming:
     """One sentence on its way through the pool."""
 
-    def __init__(self, pool: ThreadPoolExecutor, models: dict[str, Any], sentence: str, voice: str) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, models: dict[str, Any], sentence: str, voice: str, spend: Spend
+    ) -> None:
         import onnxruntime
 
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = 4  # being called off is no error
-        self._future: Future[Samples] = pool.submit(_speak, models, sentence, voice, self._options)
+        self._future: Future[Samples] = pool.submit(_speak_counted, models, sentence, voice, self._options, spend)
 
     def wait(self, should_stop: ShouldStop) -> Samples:
         """The samples. Raises _Stopped, or what the model raised."""
@@ -165,8 +170,16 @@ class _Coming:
         self._future.cancel()
 
 
+def _speak_counted(models: dict[str, Any], sentence: str, voice: str, options: Any, spend: Spend) -> Samples:
+    """In a thread of the pool, which does all of the computing itself (see `_read_voice`)."""
+    began = thread_time()
+    try:
+        return _speak(models, sentence, voice, options)
+    finally:
+        spend(thread_time() - began)
+
+
 def _speak(models: dict[str, Any], sentence: str, voice: str, options: Any) -> Samples:
-    """In a thread of the pool."""
     from piper import PiperVoice, SynthesisConfig
 
     name, _, speaker = voice.partition("#")

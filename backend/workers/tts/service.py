@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, thread_time
 from typing import NoReturn, Protocol
 
 import grpc
@@ -211,27 +211,27 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
         ticket: Ticket,
         outbox: Outbox,
     ) -> None:
-        busy_s, step_at = 0.0, perf_counter()
+        spent_s: list[float] = []  # added to by the engine's threads too: append is one step
         cutter = FrameCutter(order.sample_rate, order.frame_duration_ms, order.first_frame_duration_ms)
         text = normalise(order.text, _language(adapter, order.voice), reads_numbers=adapter.name in READS_NUMBERS)
         # A text without a word is not the engine's business: some babble at it, some refuse.
         words = WordTimes(order.text, text, order.sample_rate)
-        for made in adapter.synthesize(text, order.voice, ticket.should_stop) if text else ():
+        for made in adapter.synthesize(text, order.voice, ticket.should_stop, spent_s.append) if text else ():
             if isinstance(made, WordAt):
                 words.begins(made.number, made.at_s)
                 continue
+            began = thread_time()
             frames = words.placed(cutter.push(resampler.process(loudness.process(made))), cutter.dropped)
-            busy_s += perf_counter() - step_at
+            spent_s.append(thread_time() - began)
             if ticket.is_cancelled or not all(outbox.put(frame) for frame in frames):
                 return
-            step_at = perf_counter()
         if ticket.is_cancelled:
             return
         frames = cutter.push(resampler.process(loudness.flush())) + cutter.push(resampler.flush())
         if not all(outbox.put(frame) for frame in words.placed([*frames, cutter.flush()], cutter.dropped)):
             return
         if text:
-            self._rtf.append(busy_s / (cutter.samples_cut / order.sample_rate))
+            self._rtf.append(sum(spent_s) / (cutter.samples_cut / order.sample_rate))
 
     async def _send(
         self, order: Order, ticket: Ticket, outbox: Outbox, context: Context, asked_at: float

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backend.settings import Settings
-from backend.workers.tts.adapter import Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, not_counted
 
 STEP_MS = 50
 
 
 class FakeEngine:
     """`steps`: pieces of 50 ms per text. `fails_at`: raise before that step. `is_gated`: each step waits until `let`
-    allows it."""
+    allows it. `step_costs_s`: what it says that a step has cost."""
 
     name = "fake"
 
@@ -25,8 +25,10 @@ class FakeEngine:
         is_gated: bool = False,
         voices: Sequence[VoiceInfo] = (VoiceInfo("anna", "de"),),
         native_sample_rate: int = 24000,
+        step_costs_s: float = 0.001,
     ) -> None:
         self.native_sample_rate = native_sample_rate
+        self.step_costs_s = step_costs_s
         self.steps, self.fails_at, self.is_gated = steps, fails_at, is_gated
         self._allowed = threading.Semaphore(0)
         self.steps_made = 0
@@ -54,7 +56,9 @@ class FakeEngine:
     def has_voice(self, name: str) -> bool:
         return name in [voice.name for voice in self._voices]
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         for step in range(self.steps):
             if self.is_gated:
                 self._allowed.acquire()
@@ -64,6 +68,7 @@ class FakeEngine:
             if step == self.fails_at:
                 raise ZeroDivisionError("a bug in somebody's model")
             self.steps_made += 1
+            spend(self.step_costs_s)
             try:
                 yield np.full(self.native_sample_rate * STEP_MS // 1000, 3000, np.int16)
             except GeneratorExit:  # the service noticed first, between two steps

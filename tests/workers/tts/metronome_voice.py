@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.settings import Settings
 from backend.workers.tts import adapter
-from backend.workers.tts.adapter import Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, not_counted
 
 RATE = 8000
 FRAME_S = 0.02
@@ -39,7 +39,9 @@ class MetronomeVoice:
     def has_voice(self, name: str) -> bool:
         return name == "metronome"
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         frame = np.full(int(RATE * FRAME_S), 5000, np.int16)
         began = time.monotonic()
         for number in range(len(text.split())):

@@ -14,7 +14,7 @@ import numpy as np
 from backend.audio import g711
 from backend.settings import Settings
 from backend.workers.tts import adapter
-from backend.workers.tts.adapter import Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, not_counted
 
 WORDS = (  # noqa: SIM905  one long list, read as words
     "apple banjo cedar dolphin eagle forest garden harbour island jungle kettle lemon "
@@ -50,7 +50,9 @@ class SpellingVoice:
     def has_voice(self, name: str) -> bool:
         return name in ("speller", "other-speller")
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         samples = np.concatenate([_tone(word) for word in text.split()])
         began, size = time.monotonic(), int(RATE * PIECE_S)
         for start in range(0, len(samples), size):

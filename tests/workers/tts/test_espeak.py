@@ -1,6 +1,7 @@
 """The embedded voice itself, without any server."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_it_tells_when_each_word_begins_before_the_audio_in_which_it_does(espeak
         one.at_s < other.at_s for one, other in zip(words, words[1:], strict=False)
     )
     assert made_s - 1.0 < words[-1].at_s < made_s
+
+
+def test_it_tells_what_a_text_has_cost_and_no_waiting(espeak: Espeak) -> None:
+    """A listener who takes half a second longer makes it no dearer; twice the text about twice as dear."""
+    once: list[float] = []
+    twice: list[float] = []
+    for _ in espeak.synthesize("Hello there. " * 20, "en-us", bool, once.append):
+        time.sleep(0.005)
+    list(espeak.synthesize("Hello there. " * 40, "en-us", bool, twice.append))
+
+    assert len(once) > 1
+    assert 0 < sum(once) < 0.3
+    assert sum(once) < sum(twice) < 4 * sum(once)
 
 
 def test_it_stops_within_a_step_when_told(espeak: Espeak) -> None:

@@ -24,14 +24,36 @@ def cut(chunks: list[Any], rate: int = 8000, frame_ms: int = 100, first_ms: int 
     return [*frames, cutter.flush()]
 
 
-def test_the_first_frame_is_short_and_the_others_are_as_asked() -> None:
+def test_the_first_frame_is_short_and_the_next_ones_grow_to_what_was_asked() -> None:
     """Early sound first, then few messages; the final one is what is left."""
-    frames = cut([sound(250)])
+    frames = cut([sound(350)])
 
-    assert [len(frame.pcm) for frame in frames] == [320, 1600, 1600, 480]
-    assert [frame.duration_ms for frame in frames] == [20, 100, 100, 30]
-    assert [frame.sequence_number for frame in frames] == [0, 1, 2, 3]
-    assert [frame.is_final for frame in frames] == [False, False, False, True]
+    assert [len(frame.pcm) for frame in frames] == [320, 640, 1280, 1600, 1600, 160]
+    assert [frame.duration_ms for frame in frames] == [20, 40, 80, 100, 100, 10]
+    assert [frame.sequence_number for frame in frames] == [0, 1, 2, 3, 4, 5]
+    assert [frame.is_final for frame in frames] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    ("first_ms", "frame_ms", "lengths_ms"),
+    [(20, 200, [20, 40, 80, 160, 200, 200]), (20, 20, [20] * 6), (30, 100, [30, 60, 100, 100]), (200, 20, [200, 20])],
+)
+def test_lengths_double_until_they_are_as_asked(first_ms: int, frame_ms: int, lengths_ms: list[int]) -> None:
+    """A first frame that is longer than the others stays one."""
+    frames = cut([sound(1000)], first_ms=first_ms, frame_ms=frame_ms)
+
+    assert [frame.duration_ms for frame in frames][: len(lengths_ms)] == lengths_ms
+
+
+@pytest.mark.parametrize("speed", [2.0, 2.5, 10.0])
+def test_a_voice_of_twice_real_time_never_falls_behind_its_own_beginning(speed: float) -> None:
+    """Each frame is there before those before it have been heard, at any length of frames; made in steps of 5 ms."""
+    cutter, made_s, plays_until_s = FrameCutter(8000, 200, 20), 0.0, None
+    for _ in range(400):
+        made_s += 0.005 / speed
+        for frame in cutter.push(sound(5)):
+            assert plays_until_s is None or made_s <= plays_until_s + 0.005
+            plays_until_s = (made_s if plays_until_s is None else plays_until_s) + frame.duration_ms / 1000
 
 
 def test_the_default_frame_of_the_wire_is_1920_bytes() -> None:
@@ -51,9 +73,9 @@ def test_a_frame_leaves_as_soon_as_one_more_sample_is_known() -> None:
 
 def test_a_length_that_is_a_whole_number_of_frames_still_ends_with_audio() -> None:
     """The final frame is a data frame, never an empty one."""
-    frames = cut([sound(120)])
+    frames = cut([sound(140)])
 
-    assert [len(frame.pcm) for frame in frames] == [320, 1600]
+    assert [len(frame.pcm) for frame in frames] == [320, 640, 1280]
     assert frames[-1].is_final
 
 

@@ -129,6 +129,20 @@ def test_an_abandoned_text_stops(kokoro: Kokoro) -> None:
 
 
 @has_kokoro
+def test_it_tells_what_a_text_has_cost_and_no_waiting(kokoro: Kokoro) -> None:
+    """All of it by the time the audio has ended, whatever the pace at which it was taken."""
+    spent: list[float] = []
+    began = time.perf_counter()
+    pieces = kokoro.synthesize(TEXT, "af_heart", bool, spent.append)
+    next(pieces)
+    time.sleep(2.0)
+    list(pieces)
+
+    assert len(spent) > 1
+    assert 0 < sum(spent) <= time.perf_counter() - began - 1.0
+
+
+@has_kokoro
 def test_two_texts_take_turns_phrase_by_phrase(kokoro: Kokoro) -> None:
     """A long text whose listener is slow does not keep a short one waiting, although one thread computes."""
     slow: Any = kokoro.synthesize(TEXT * 5, "af_heart", lambda: False)

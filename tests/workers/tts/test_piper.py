@@ -109,6 +109,20 @@ def test_voices_are_listed_with_their_language(piper: Piper) -> None:
 
 
 @has_piper
+def test_it_tells_what_a_text_has_cost_and_no_waiting(piper: Piper) -> None:
+    """All of it by the time the audio has ended, whatever the pace at which it was taken."""
+    spent: list[float] = []
+    began = time.perf_counter()
+    pieces = piper.synthesize(TEXT, HUM, bool, spent.append)
+    next(pieces)
+    time.sleep(2.0)
+    list(pieces)
+
+    assert len(spent) > 1
+    assert 0 < sum(spent) <= time.perf_counter() - began - 1.0
+
+
+@has_piper
 def test_a_cancel_ends_a_sentence_within_the_model(piper: Piper) -> None:
     """D8: this one would take half a minute; the pool's one thread is free at once."""
     stop = threading.Event()

@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 import pytest
 
-from backend.workers.tts.adapter import VoiceInfo
+from backend.workers.tts.adapter import VoiceInfo, not_counted
 from backend.workers.tts.engines import Engines
 from backend.workers.tts.proto import voice_pb2
 from backend.workers.tts.service import Resamplers, VoiceService
@@ -107,9 +107,9 @@ def test_a_synthesis_is_data_frames_and_one_final_data_frame() -> None:
         context = await stage.speak(session_id="call-7")
         assert context.status is None
         assert context.metadata == (("final-frame", "data"),)
-        assert [frame.is_final for frame in context.frames] == [False] * 5 + [True]
-        assert [frame.sequence_number for frame in context.frames] == [0, 1, 2, 3, 4, 5]
-        assert [frame.frame_duration_ms for frame in context.frames[:2]] == [20, 100]
+        assert [frame.is_final for frame in context.frames] == [False] * 6 + [True]
+        assert [frame.sequence_number for frame in context.frames] == [0, 1, 2, 3, 4, 5, 6]
+        assert [frame.frame_duration_ms for frame in context.frames[:4]] == [20, 40, 80, 100]
         assert {(frame.session_id, frame.sample_rate) for frame in context.frames} == {("call-7", 8000)}
         pcm = np.frombuffer(b"".join(frame.audio_data for frame in context.frames), np.int16)
         assert abs(len(pcm) - 4000) <= 16
@@ -374,6 +374,43 @@ def test_health_has_the_figures_that_routing_needs() -> None:
     run()
 
 
+def test_the_real_time_factor_is_what_the_engine_has_spent() -> None:
+    """Ten steps of 50 ms that cost 20 ms each, however long they were waited for: the wait is nobody's computing."""
+
+    @staged
+    async def run(stage: Stage) -> None:
+        context, task = stage.begin()
+        await asyncio.sleep(0.5)
+        stage.engine.let(1000)
+        await asyncio.wait_for(task, SOON_S)
+        assert context.frames[-1].is_final
+        assert 0.4 <= (await stage.health()).rtf_p50 < 0.5
+
+    run(engine=FakeEngine(is_gated=True, step_costs_s=0.02))
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+def test_a_synthesis_that_did_not_end_says_nothing_of_the_real_time_factor(how: str) -> None:
+    """Its computing was spent on audio that nobody counted."""
+
+    @staged
+    async def run(stage: Stage) -> None:
+        stage.engine.let(3)
+        context, task = stage.begin()
+        async with asyncio.timeout(SOON_S):
+            while not context.frames:
+                await asyncio.sleep(0.005)
+        if how == "cancelled":
+            await stage.cancel()
+        stage.engine.let(1000)
+        with pytest.raises(Aborted):
+            await asyncio.wait_for(task, SOON_S)
+        await stage.until_idle()
+        assert (await stage.health()).rtf_p50 == 0.0
+
+    run(engine=FakeEngine(is_gated=True, fails_at=5 if how == "failed" else None))
+
+
 def test_a_used_resampler_carries_nothing_into_the_next_synthesis() -> None:
     """It is lent again after a cancelled text, and must then be as new."""
     resamplers, loud = Resamplers(), np.full(5000, 20000, np.int16)
@@ -395,9 +432,9 @@ class Listening(FakeEngine):
         super().__init__(**arguments)
         self.heard: list[str] = []
 
-    def synthesize(self, text: str, voice: str, should_stop: Any) -> Any:
+    def synthesize(self, text: str, voice: str, should_stop: Any, spend: Any = not_counted) -> Any:
         self.heard.append(text)
-        return super().synthesize(text, voice, should_stop)
+        return super().synthesize(text, voice, should_stop, spend)
 
 
 def test_an_engine_gets_words() -> None:
@@ -446,7 +483,7 @@ def test_a_soft_voice_is_as_loud_as_any_from_its_second_text_on() -> None:
     """The first one teaches its level; the gain is there from the next one's first frame."""
 
     class Soft(FakeEngine):
-        def synthesize(self, text: str, voice: str, should_stop: Any) -> Any:
+        def synthesize(self, text: str, voice: str, should_stop: Any, spend: Any = not_counted) -> Any:
             for samples in super().synthesize(text, voice, should_stop):
                 yield samples // 5
 

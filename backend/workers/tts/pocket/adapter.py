@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, VoiceInfo
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, not_counted
 from backend.workers.tts.pocket.scheduler import Limits, Scheduler
 
 if TYPE_CHECKING:
@@ -106,14 +106,16 @@ class Pocket:
         """For whoever measures."""
         return self._loaded.stepper if self._loaded else None
 
-    def synthesize(self, text: str, voice: str, should_stop: ShouldStop) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
+    ) -> Iterator[Samples]:
         loaded = self._loaded
         if loaded is None:
             raise EngineBroken("pocket-tts is not loaded")
         pieces = loaded.cutter.pieces(text, loaded.voices[voice])
         if not pieces or should_stop():
             return
-        speech = loaded.stepper.speak(pieces, should_stop)
+        speech = loaded.stepper.speak(pieces, should_stop, spend)
         try:
             while (frame := speech.next_frame()) is not None:
                 yield frame

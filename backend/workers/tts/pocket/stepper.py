@@ -18,7 +18,7 @@ import numpy as np
 import structlog
 import torch
 
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, not_counted
 from backend.workers.tts.frames import AUDIBLE
 from backend.workers.tts.pocket.batch import Batch
 from backend.workers.tts.pocket.pieces import Ending, Piece
@@ -37,6 +37,7 @@ class Speech:
     number: int
     pieces: deque[Piece]
     should_stop: ShouldStop
+    spend: Spend = not_counted
     _frames: "SimpleQueue[Samples | EngineBroken | None]" = field(default_factory=SimpleQueue)
     _fetched: int = 0
     _is_abandoned: bool = False
@@ -105,9 +106,9 @@ class Stepper:
     def slots_used(self) -> int:
         return self._batch.slots - self._batch.free_slots
 
-    def speak(self, pieces: Sequence[Piece], should_stop: ShouldStop) -> Speech:
+    def speak(self, pieces: Sequence[Piece], should_stop: ShouldStop, spend: Spend = not_counted) -> Speech:
         """Raises EngineBroken once it is closed."""
-        speech = Speech(next(self._numbers), deque(pieces), should_stop)
+        speech = Speech(next(self._numbers), deque(pieces), should_stop, spend)
         with self._wake:
             if self._is_closing:
                 raise EngineBroken("pocket-tts is not loaded")
@@ -182,18 +183,24 @@ class Stepper:
         if not speeches:
             return
         pieces = [speech.pieces.popleft() for speech in speeches]
+        began_at = self._clock()
         slots = self._batch.join([piece.start for piece in pieces])
+        share_s = (self._clock() - began_at) / len(speeches)
         for speech, piece, slot in zip(speeches, pieces, slots, strict=True):
+            speech.spend(share_s)
             speech.slot, speech.ending = slot, self._ending(piece)
         self.figures.joins += len(speeches)
 
     def _step(self, speeches: list[Speech]) -> None:
         rows = [(speech, speech.slot, speech.ending) for speech in speeches]
+        began_at = self._clock()
         audio, ends = self._batch.step([slot for _, slot, _ in rows if slot is not None])
         frames = to_pcm(audio)
         now = self._clock()
+        share_s = (now - began_at) / max(1, len(rows))
         self.figures.frames += len(frames)
         for (speech, slot, ending), frame, is_eos in zip(rows, frames, ends, strict=True):
+            speech.spend(share_s)  # before its last frame is out
             assert slot is not None and ending is not None  # it has joined
             is_spoken, is_over = ending.on_frame(is_eos)
             if is_spoken:

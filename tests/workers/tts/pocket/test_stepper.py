@@ -135,6 +135,20 @@ def test_more_speeches_than_slots_are_all_spoken_and_each_as_if_alone(stage: Sta
     assert max(map(len, stage.batch.steps)) == SLOTS
 
 
+def test_each_speech_is_told_its_share_of_a_step(stage: Stage) -> None:
+    """Together they cost what the thread was busy; nobody pays for another's row, or for the time between two steps."""
+    stage.batch.step_s = 0.01
+    spent: list[list[float]] = [[] for _ in range(SLOTS)]
+    speeches = [stage.stepper.speak(stage.pieces("Hello there."), bool, one.append) for one in spent]
+    for speech in speeches:
+        hear(speech)
+    stage.until(lambda: len(stage.stepper.figures.step_s) == len(stage.batch.steps))
+
+    total = sum(map(sum, spent))
+    assert total == pytest.approx(sum(stage.stepper.figures.step_s), rel=0.1)
+    assert max(map(sum, spent)) < 0.6 * total
+
+
 def test_a_cancelled_speech_is_in_one_step_more_at_most(stage: Stage) -> None:
     """D8: the step that was being made when it was cancelled; then its slot is free. The others go on."""
     other = stage.speak("Somebody else who goes on for a while.")
