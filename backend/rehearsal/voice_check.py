@@ -7,7 +7,7 @@ and `check_voice` ask one worker. Run by `python -m backend smoke` and after eve
 |-------------------|----------------------------------------------------------------------------------------------|
 | frames in order   | numbered 0, 1, 2 …                                                                           |
 | one final frame   | the last one, and no other; the stream ends after it                                          |
-| frame sizes       | whole samples at the rate asked for; all but the last as long as asked for                   |
+| frame sizes       | whole samples at the rate asked for; all but the last as long as they must be: 20, 40, 80 … ms |
 | audible           | louder than `QUIETEST_DBFS` over all                                                         |
 | not distorted     | at most `MOST_CLIPPED` of the samples at the limits, mean (DC) below `MOST_DC`               |
 | like speech       | it rises and falls: loud and soft 20 ms steps differ by `LEAST_RANGE_DB`                     |
@@ -16,8 +16,9 @@ and `check_voice` ask one worker. Run by `python -m backend smoke` and after eve
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import grpc
@@ -114,10 +115,16 @@ def _samples(frames: Sequence[HeardFrame]) -> NDArray[np.float64]:
     return np.frombuffer(whole, dtype="<i2").astype(np.float64)
 
 
+def lengths_ms() -> Iterator[int]:
+    """Of one frame after the other: each is twice as long as the one before it until it is as long as asked for."""
+    doubled = (FIRST_FRAME_MS << step for step in range(FRAME_MS.bit_length()))
+    return chain((length for length in doubled if length < FRAME_MS), repeat(FRAME_MS))
+
+
 def _sizes(frames: Sequence[HeardFrame]) -> Check:
     problems = []
-    for index, frame in enumerate(frames):
-        wanted = 2 * RATE * (FRAME_MS if index else FIRST_FRAME_MS) // 1000
+    for index, (frame, length_ms) in enumerate(zip(frames, lengths_ms(), strict=False)):
+        wanted = 2 * RATE * length_ms // 1000
         size = len(frame.pcm)
         if frame.sample_rate != RATE:
             problems.append(f"frame {index}: {frame.sample_rate} Hz")

@@ -122,8 +122,8 @@ result.update(sizes=[len(frame.pcm) for frame in frames], finals=[frame.is_final
 """
     result = run_client(script, worker.address, str(sample_rate))
 
-    assert result["sizes"][0] == sample_rate * 20 // 1000 * 2
-    assert set(result["sizes"][1:-1]) == {sample_rate // 10 * 2}
+    assert result["sizes"][:3] == [sample_rate * ms // 1000 * 2 for ms in (20, 40, 80)]
+    assert set(result["sizes"][3:-1]) == {sample_rate // 10 * 2}
     assert result["finals"] == [False] * (len(result["sizes"]) - 1) + [True]
     assert result["rates"] == [sample_rate]
     assert 1.0 < sum(result["sizes"]) / 2 / sample_rate < 4.0

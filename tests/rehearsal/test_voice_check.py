@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import accumulate, chain, repeat, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,6 @@ from backend.rehearsal.carrier.speech import synthesise
 from backend.rehearsal.ports import PortReservation
 from backend.rehearsal.verdict import Verdict
 from backend.rehearsal.voice_check import (
-    FIRST_FRAME_MS,
-    FRAME_MS,
     RATE,
     TEXT,
     HeardFrame,
@@ -23,8 +22,8 @@ from backend.rehearsal.voice_check import (
 
 
 def frames_of(pcm: bytes) -> list[HeardFrame]:
-    first, rest = 2 * RATE * FIRST_FRAME_MS // 1000, 2 * RATE * FRAME_MS // 1000
-    cuts = [0, *range(first, len(pcm), rest), len(pcm)]
+    ends = (2 * RATE * ms // 1000 for ms in accumulate(chain([20, 40, 80], repeat(100))))
+    cuts = [0, *takewhile(lambda end: end < len(pcm), ends), len(pcm)]
     pieces = [pcm[low:high] for low, high in zip(cuts, cuts[1:], strict=False)]
     return [HeardFrame(piece, RATE, index, index == len(pieces) - 1) for index, piece in enumerate(pieces)]
 
@@ -53,6 +52,13 @@ def test_exactly_the_last_frame_is_final(speech: bytes, which: list[int]) -> Non
     for index in which:
         frames[index] = replace(frames[index], is_final=True)
     assert "one final frame" in failed(frames)
+
+
+def test_frames_that_are_long_from_the_second_on_are_noticed(speech: bytes) -> None:
+    """As our workers sent them once: a slow voice stuttered there."""
+    first, second, *rest = frames_of(speech)
+    joined = [first, replace(second, pcm=second.pcm + rest[0].pcm), *rest[1:]]
+    assert "frame sizes" in failed([replace(frame, sequence_number=number) for number, frame in enumerate(joined)])
 
 
 @pytest.mark.parametrize("cut", [1, 2], ids=["half a sample", "a sample too short"])

@@ -126,6 +126,7 @@ class VoiceService(voice_pb2_grpc.VoiceServicer):
                 await self._write(order, last, context)
         finally:
             self._cancels.end(ticket)
+            outbox.leave()
             self._open_streams -= 1
             log.info(
                 "synthesis.ended",

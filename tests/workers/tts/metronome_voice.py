@@ -1,6 +1,8 @@
-"""A voice that gives 20 ms every 20 ms, and a worker that speaks with it: `python -m tests.workers.tts.metronome_voice`.
+"""Two voices that speak by the clock, and a worker that speaks with them: `python -m tests.workers.tts.metronome_voice`.
 
-Its pace is the clock's, so whatever a listener finds uneven was made on the way. The text is how many frames it says.
+"metronome" gives 20 ms every 20 ms and nothing ahead of it, so whatever a listener finds uneven was made on the way.
+"ahead" gives 80 ms at a time and keeps half a second before its playout, as pocket-tts does under its scheduler. The text
+is how many times 20 ms they say.
 """
 
 import sys
@@ -15,6 +17,7 @@ from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, n
 
 RATE = 8000
 FRAME_S = 0.02
+AHEAD_S, STEP_FRAMES = 0.5, 4
 
 
 class MetronomeVoice:
@@ -34,21 +37,22 @@ class MetronomeVoice:
         pass
 
     def voices(self) -> Sequence[VoiceInfo]:
-        return [VoiceInfo("metronome", "en")]
+        return [VoiceInfo("metronome", "en"), VoiceInfo("ahead", "en")]
 
     def has_voice(self, name: str) -> bool:
-        return name == "metronome"
+        return name in ("metronome", "ahead")
 
     def synthesize(
         self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
     ) -> Iterator[Samples]:
+        ahead_s, step = (AHEAD_S, STEP_FRAMES) if voice == "ahead" else (0.0, 1)
         frame = np.full(int(RATE * FRAME_S), 5000, np.int16)
-        began = time.monotonic()
-        for number in range(len(text.split())):
-            time.sleep(max(0.0, began + number * FRAME_S - time.monotonic()))
+        began, frames = time.monotonic(), len(text.split())
+        for number in range(0, frames, step):
+            time.sleep(max(0.0, began + number * FRAME_S - ahead_s - time.monotonic()))
             if should_stop():
                 return
-            yield frame
+            yield np.tile(frame, min(step, frames - number))
 
 
 if __name__ == "__main__":

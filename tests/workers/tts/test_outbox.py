@@ -65,6 +65,77 @@ def test_a_thread_that_gives_nothing_is_noticed() -> None:
     asyncio.run(run())
 
 
+def test_a_frame_in_time_puts_the_end_of_patience_off() -> None:
+    """Each wait has the whole time, whatever the ones before it took."""
+
+    async def run() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        outbox, items = Outbox(loop, Ticket("a")), []
+        for number in range(4):
+            loop.call_later(0.1, outbox.put, frame(number))
+            items.append(await outbox.get(0.25))
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await outbox.get(0.25)
+        assert loop.time() - began + 0.005 >= 0.25
+        outbox.put(frame(4))
+        return [*items, await outbox.get(0.25)]
+
+    assert [each.sequence_number for each in asyncio.run(run())] == [0, 1, 2, 3, 4]
+
+
+def test_one_that_was_left_keeps_no_timer() -> None:
+    """A synthesis that has ended must not be held by the loop for the seconds of its patience."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        outbox = Outbox(loop, Ticket("a"))
+        outbox.put(frame(0))
+        await outbox.get(60.0)
+        loop.call_later(0.01, outbox.close, None)
+        await outbox.get(60.0)
+        assert outbox._timer is not None
+        outbox.leave()
+        assert outbox._timer is None
+
+    asyncio.run(run())
+
+
+def test_a_listener_who_is_cancelled_loses_no_frame() -> None:
+    """The one who waits next gets what came meanwhile."""
+
+    async def run() -> Any:
+        outbox = Outbox(asyncio.get_running_loop(), Ticket("a"))
+        waiting = asyncio.create_task(outbox.get(5.0))
+        await asyncio.sleep(0)
+        outbox.put(frame(0))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return await outbox.get(5.0)
+
+    assert asyncio.run(run()).sequence_number == 0
+
+
+def test_no_frame_of_a_hurrying_thread_is_overlooked() -> None:
+    """Twenty thousand frames through a small room, the listener sometimes slower, sometimes faster."""
+
+    async def run() -> list[int]:
+        outbox = Outbox(asyncio.get_running_loop(), Ticket("a"), room=3)
+        thread = threading.Thread(target=lambda: [outbox.put(frame(number)) for number in range(20_000)])
+        thread.start()
+        numbers = []
+        for number in range(20_000):
+            item = await outbox.get(5.0)
+            assert isinstance(item, Frame)
+            numbers.append(item.sequence_number)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        thread.join()
+        return numbers
+
+    assert asyncio.run(run()) == list(range(20_000))
+
+
 def test_a_thread_that_outlives_the_loop_is_not_harmed() -> None:
     """At the process' end nobody listens any more."""
 
