@@ -42,6 +42,7 @@ bench: $(DEV)    ## every figure of the README, measured on this machine
 
 bench-gpu: $(GPU) ## how many calls one device speaks to with pocket-tts, and hears with Nemotron
 	@$(PY) -m tests.bench.bench_gpu
+	@$(PY) -m tests.bench.bench_pocket_cancel
 	@$(PY) -m tests.bench.bench_stt_gpu
 
 diagrams: $(DEV) ## the state pictures of docs/, drawn from the tables in the code

@@ -131,6 +131,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "stt_client": lambda: command("tests.bench.stt_client_cost"),
     "voice_client": lambda: command("tests.bench.bench_voice_client"),
     "voice_kill": lambda: command("tests.bench.bench_voice_kill"),
+    "messages": lambda: command("tests.bench.bench_messages"),
     "speech_cache": lambda: command("tests.bench.bench_speech_cache"),
     "smart_turn": smart_turn.measure,
     "stt_sidecar": stt_sidecar.measure,

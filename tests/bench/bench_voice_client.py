@@ -33,13 +33,13 @@ import gevent  # noqa: E402
 
 from backend.engines.base import AudioFrame, SynthesisRequest  # noqa: E402
 from backend.engines.tts_grpc import GrpcTts  # noqa: E402
+from tests.bench.growth import MOST_GROWTH_KB, Violated, check, resident_kb  # noqa: E402
 from tests.workers.tts.processes import voice_server  # noqa: E402
 
 SENTENCE = "Thank you for calling, how can I help you today?"
 CALLS, CPU_S, AHEAD_S = 20, 12.0, 1.0
 STREAMS, BEATS = (10, 25, 50), 250
 CANCELS, STEP_MS = 500, 60.0
-MOST_GROWTH_KB = 4096
 
 _numbers = itertools.count()
 
@@ -57,15 +57,6 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
         seconds += speak(number)
     print(1000 * (time.process_time() - began) / seconds)
 """
-
-
-class Violated(Exception):
-    """Something is wrong, whatever the time it took."""
-
-
-def check(is_so: bool, what: str) -> None:
-    if not is_so:
-        raise Violated(what)
 
 
 def request(text: str, frame_duration_ms: int, voice: str = "en-us") -> SynthesisRequest:
@@ -211,11 +202,6 @@ def cancel() -> bool:
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_kb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 PARTS: dict[str, Callable[[], bool]] = {"cpu": cpu, "jitter": jitter, "cancel": cancel}

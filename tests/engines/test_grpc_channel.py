@@ -402,6 +402,7 @@ def test_a_peer_that_reads_nothing_stops_nobody_here() -> None:
     assert [listen(call) for call in calls] == [[b"yes"]] * 40
     channel.close()
     answering.kill()
+    connection.close()
     server.close()
 
 
