@@ -12,7 +12,7 @@ own (spelling_voice.py), so what the caller heard can be read back word by word 
   ahead      most audio that lay at the carrier unplayed: the pace of sending is the same across a seam
   words off  words said twice or left out where the audio was taken up again: a word or two is in the nature of estimating
 
-The last line is the result as JSON.
+Exits 1 when the silence is too long, 2 when a sentence is repeated, missing or made up. The last line is the result as JSON.
 """
 
 from gevent import monkey
@@ -238,12 +238,12 @@ def main(kills: int) -> int:
     result = run(kills)
     for name, value in result.items():
         print(f"{name:<26} {value}")
-    is_met = result["silence_p95_s"] <= TARGET_P95_S and not any(
-        result[name] for name in ("repeated_sentences", "missing_sentences", "phantoms")
-    )
-    print(f"target p95 {TARGET_P95_S:g} s, 0 repeated, 0 phantom: {'met' if is_met else 'MISSED'}")
+    is_violated = any(result[name] for name in ("repeated_sentences", "missing_sentences", "phantoms"))
+    is_met = result["silence_p95_s"] <= TARGET_P95_S
+    verdict = "VIOLATED" if is_violated else "met" if is_met else "MISSED"
+    print(f"target p95 {TARGET_P95_S:g} s, 0 repeated, 0 phantom: {verdict}")
     print(json.dumps(result))
-    return 0 if is_met else 1
+    return 2 if is_violated else 0 if is_met else 1
 
 
 if __name__ == "__main__":
