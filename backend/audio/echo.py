@@ -6,26 +6,34 @@ does not tell a speech's beginning as long as it is echo. So the core gets a fac
 never; nothing in `call/` knows of echoes. Pure: time comes in, seconds on one monotonic clock.
 
 An echo is our audio after an unknown delay (line, carrier, handset: 0 to `LONGEST_DELAY_S`), softer, filtered, through two
-codecs. Two questions are asked of a window of `WINDOW_S`:
+codecs. Three questions are asked of the newest sound:
 
 1. Where? The cross-correlation with all we played lately, every frequency with the same weight (a voice's own periods would
-   give as many false peaks), at 4 kHz. Its peak is the delay. While a known delay explains the window this is not asked.
-2. How much? Both sides as short spectra (32 ms every 16 ms), ours shifted by the delay. If the caller's side is ours through
-   any fixed filter, the two keep their relation in each frequency over the whole window (coherence). `explained` is the
-   part of the caller's energy for which that holds: 0.5 to 1 for an echo, below 0.3 for another voice, and in between when
-   both are heard. The louder the caller is above the echo, the sooner it falls.
+   give as many false peaks), at 4 kHz. Its peak is the delay. While a known delay explains the sound this is not asked.
+2. Is it ours at all? Both sides of `WINDOW_S` as short spectra (32 ms every 16 ms), ours shifted by the delay. If theirs is
+   ours through any fixed filter, the two keep their relation in each frequency over the whole window (coherence).
+   `explained` is the part of their energy for which that holds: 0.5 to 1 for an echo, below 0.3 for another voice.
+3. Is there more? From windows that were echo the filter is learned. Then an echo can be foretold, with its dying away. The
+   part of the newest `_NEWEST` spectra (112 ms) that is more than that, `fresh`, stays below `LEAN` for an echo; a caller
+   makes it 0.6 to 1 within 60 to 200 ms, because the filter was learned before they spoke.
 
-| explained                                     | verdict                                                                 |
-|-----------------------------------------------|-------------------------------------------------------------------------|
-| ≥ `ECHO`, or ≥ `KNOWN_ECHO` at a known delay  | echo; the second time at the same delay in a row that delay is known    |
-| less, no louder than the echo so far made us  | echo (a room's long tail is explained badly, but it is never louder)    |
-| expect, at a known delay                      |                                                                         |
-| less, twice in a row (`UNCLEAR` or more:      | the caller speaks                                                       |
-| three times)                                  |                                                                         |
-| less, for the first time                      | unsure: ask again with more audio                                       |
-| we played nothing that could still be heard   | the caller speaks: nothing is computed                                  |
+| the line so far               | the sound                                                        | verdict                |
+|-------------------------------|------------------------------------------------------------------|------------------------|
+| we played nothing lately      |                                                                  | the caller speaks      |
+| the filter is learned         | `fresh` below `LEAN`, or softer than `LEAST_RMS`                 | echo; learned from     |
+|                               | more, but below it some whole frames earlier or later (lost)     | echo, at that delay    |
+|                               | more, added up to `LIMIT`, but `PLAINLY` explained elsewhere     | echo, learned anew     |
+|                               | more, added up to `LIMIT` (until then: unsure)                   | the caller speaks      |
+| it is not: not yet `_TRAINED` | explained by `ECHO`, or `KNOWN_ECHO` at the delay of last time   | echo; learned from     |
+| windows of echo               | the rest of it is softer than `LEAST_RMS`                        | echo                   |
+|                               | less, `DOUBTS` times in a row (until then: unsure)               | the caller speaks      |
+| either                        | is over and was never known for an echo: asked once more         | as above, never unsure |
 
-Cost: see `python -m tests.bench echo`. Not built for echoes whose delay wanders within a window, or that a codec has made
+Who was taken for a caller may have been an echo that the line changed (the handset's loudspeaker was switched on): the
+filter is learned anew from then on.
+
+Known limits: frames lost within the first tenth of a second of the first echo make it a caller; a caller who is just as loud
+as the echo, in the same frequencies at the same time, is heard late. Cost: see `python -m tests.bench echo`. Not built for echoes whose delay wanders within a window, or that a codec has made
 anew from parameters; those are taken for a caller, as without this file.
 """
 
@@ -38,38 +46,59 @@ from backend.audio.silence import rms
 
 RATE = 8000
 LONGEST_DELAY_S = 0.75
+SHORTEST_DELAY_S = -0.1
+"""Below 0 when frames were lost: what they hear is counted in samples, until it is off by `_DRIFT_S`."""
 WINDOW_S = 0.256
 LEAST_S = 0.096
-"""So much speech must have been heard before anything is said about it."""
+"""So much speech must have been heard before anything is said about it, unless it is over."""
 
 ECHO = 0.45
 KNOWN_ECHO = 0.35
-TAIL_ECHO = UNCLEAR = 0.25
+PLAINLY = 0.8
+"""Of `explained`, for another delay than the one whose filter is learned."""
+FRESH = 0.7
+LEAN = 0.5
+LIMIT = 0.45
+"""What `fresh` is above `LEAN` (less what it is below) adds up from one question to the next: here it is a caller."""
+DOUBTS = 3
 LEAST_RMS = 120.0
 """-49 dBFS in int16 units: what is not explained but softer than this is the line's noise, not a caller."""
-LOUDER_DB = 1.5
-"""By how much an echo may be louder than the loudest so far, relative to what was played."""
 
 _WINDOW = round(WINDOW_S * RATE)
-_LONGEST_DELAY = round(LONGEST_DELAY_S * RATE)
+_LONGEST_DELAY, _SHORTEST_DELAY = round(LONGEST_DELAY_S * RATE), round(SHORTEST_DELAY_S * RATE)
 _KEPT = 1 << 15
 """Samples of ours that are kept: 4 s, of which up to 1.5 s are still to be played."""
+_KEPT_THEIRS = 4 * _WINDOW
+"""Samples of theirs: the end of a sound is known up to half a second later."""
 _JOINED_S = 0.01
 """Pieces that follow each other closer than this were sent as one: sample behind sample."""
 _DRIFT_S = 0.08
 _OVER_S = 0.1
 """Voice activity goes on for so long after the last sound."""
 _FRAME, _HOP = 256, 128
+_NEWEST = 6
 _BINS = slice(8, 112)
 """250 to 3500 Hz: what a telephone line lets through."""
 _HANN = np.hanning(_FRAME).astype(np.float32)
-_FFT = 4096
+_FFT = 4608
 _SAME_DELAY = 40
 """Samples, 5 ms: what the delay may differ between two windows."""
 _EARLIER = 24
 """Samples by which ours is shifted less than the peak says: a filter rings before its peak, too."""
+_FORETOLD = np.float32(0.8)
+"""So much of what was foretold may be wrong before it counts."""
+_JUMPS = tuple(160 * frames for frames in (-1, -2, -3, -4, 1, 2, 3, 4))
+"""Samples by which a delay changes when whole frames are lost, and when that is noticed."""
+_TRAINED = 8
+"""Windows of echo, 40 ms apart, from which a filter may be trusted."""
+_FORGET = np.float32(0.93)
+"""Of what was learned so much is left by the next window, some 40 ms later."""
+_DIES_AWAY = np.float32(10 ** (-2.0 / 10))
+"""2 dB for each `_HOP`: an echo's power falls no faster in a room with a reverberation time of half a second."""
 
 Wave = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
+"""A row for each `_HOP`."""
 
 
 class Verdict(enum.Enum):
@@ -91,11 +120,10 @@ class EchoGuard:
         self._theirs_began_at: float | None = None
         self._delay: int | None = None
         self._candidate: int | None = None
-        self._loudest_db = -200.0
-        """Echo over ours, the loudest window that was well explained."""
+        self._filter = _Filter()
         self._doubts = 0
-        self._level = 0.0
-        self.explained = 0.0
+        self._evidence = 0.0
+        self.explained = self.fresh = 0.0
         """The last window's, for tests and measurements."""
         self.searches = 0
 
@@ -129,8 +157,8 @@ class EchoGuard:
     def heard(self, pcm: bytes, at: float) -> None:
         """Theirs, s16le at 8 kHz; its last sample came at `at`. Counted in samples: a burst does not shift it."""
         self._theirs += pcm
-        if len(self._theirs) > 4 * _WINDOW:
-            del self._theirs[: len(self._theirs) - 2 * _WINDOW]
+        if len(self._theirs) > 4 * _KEPT_THEIRS:
+            del self._theirs[: len(self._theirs) - 2 * _KEPT_THEIRS]
         self._theirs_s += len(pcm) / 2 / RATE
         began_at = at - self._theirs_s
         if self._theirs_began_at is None or abs(began_at - self._theirs_began_at) > _DRIFT_S:
@@ -144,70 +172,95 @@ class EchoGuard:
 
     def speech_began(self) -> None:
         """Voice activity found the beginning of a speech: what was said of an earlier one does not count."""
-        self._doubts = 0
+        self._doubts, self._evidence = 0, 0.0
 
-    def judge(self, speech_from: float, speech_until: float, now: float) -> Verdict:
+    def judge(self, speech_from: float, speech_until: float, now: float, *, is_over: bool = False) -> Verdict:
         """Theirs, in a speech that began at `speech_from` and went on until `speech_until` as far as is known. Looks at the
-        newest `WINDOW_S`; when the speech is over there, there is nothing to be said of it."""
+        newest `WINDOW_S` of it; in a gap there is nothing to be said. `is_over`: asked for the last time, never unsure."""
         if not self.may_echo(now) or self._theirs_began_at is None:
             return Verdict.CALLER
         heard_at = self._theirs_began_at + self._theirs_s
-        speech_s = heard_at - speech_from
-        if speech_s < LEAST_S or heard_at - speech_until > _OVER_S:
+        until = min(heard_at, speech_until + _OVER_S / 2) if is_over else heard_at
+        if not is_over and (until - speech_from < LEAST_S or heard_at - speech_until > _OVER_S):
             return Verdict.UNSURE
-        theirs = self._window(speech_s)
-        end = round(heard_at * RATE)
-        if self._delay is not None and self._explains(self._delay, theirs, end, KNOWN_ECHO):
-            return self._echo()
-        ours = _emphasise(self._take(end - _LONGEST_DELAY - len(theirs) - 1, end))
-        if ours.any():
-            self.searches += 1
-            delay = _search(theirs, ours)
-            is_again = self._candidate is not None and abs(delay - self._candidate) <= _SAME_DELAY
-            if self._explains(delay, theirs, end, KNOWN_ECHO if is_again else ECHO):
-                self._learn(delay)
-                return self._echo()
-            self._candidate = delay
+        back = round((heard_at - until) * RATE)
+        end = round(heard_at * RATE) - back
+        if self._delay is not None and self._filter.is_trained:
+            verdict = self._foretell(self._delay, back, end)
+            if is_over:
+                verdict = Verdict.ECHO if self.fresh < FRESH else Verdict.CALLER
+            if verdict is not Verdict.CALLER:
+                return verdict
+        if self._is_explained(until - speech_from, back, end):
+            self._doubts, self._evidence = 0, 0.0
+            return Verdict.ECHO
         self._doubts += 1
-        is_clear = self.explained < UNCLEAR
-        return Verdict.CALLER if self._doubts >= (2 if is_clear else 3) else Verdict.UNSURE
+        if not is_over and not self._filter.is_trained and self._doubts < DOUBTS:
+            return Verdict.UNSURE
+        self._filter = _Filter()
+        return Verdict.CALLER
 
-    # --- how ---
+    # --- how: `back` samples before the newest of theirs, which is sample `end` of the clock ---
 
-    def _echo(self) -> Verdict:
-        self._doubts = 0
-        return Verdict.ECHO
+    def _foretell(self, delay: int, back: int, end: int) -> Verdict:
+        samples = self._window(WINDOW_S, back)
+        theirs, ours = _spectra(_emphasise(samples)), self._ours_at(delay, len(samples), end)
+        self.fresh = self._filter.fresh(theirs, ours)
+        if rms(samples[-_NEWEST * _HOP :]) * self.fresh**0.5 < LEAST_RMS:
+            self.fresh = 0.0
+        if self.fresh > LEAN:
+            for jump in _JUMPS:
+                fresh = self._filter.fresh(theirs, self._ours_at(delay + jump, len(samples), end))
+                if fresh < self.fresh / 2:
+                    self._delay, self._evidence, self.fresh = delay + jump, 0.0, fresh
+                    return Verdict.ECHO
+        self._evidence = max(0.0, self._evidence + self.fresh - LEAN)
+        if self.fresh < LEAN:
+            self._filter.learn(theirs[:-_NEWEST], ours[:-_NEWEST])
+        if self._evidence >= LIMIT:
+            return Verdict.CALLER
+        return Verdict.UNSURE if self._evidence else Verdict.ECHO
 
-    def _learn(self, delay: int) -> None:
-        if self._candidate is not None and abs(delay - self._candidate) <= _SAME_DELAY:
-            if self._delay is None or abs(delay - self._delay) > _SAME_DELAY:
-                self._loudest_db = -200.0
-            self._delay = delay
+    def _is_explained(self, speech_s: float, back: int, end: int) -> bool:
+        """Not much before the speech is looked at, as far as there is enough of it."""
+        samples = self._window(max(2 * _FRAME / RATE, min(WINDOW_S, speech_s + 0.05)), back)
+        is_learned = self._filter.is_trained
+        if self._delay is not None and not is_learned and self._explains(self._delay, samples, end, KNOWN_ECHO):
+            return True
+        ours = _emphasise(self._take(end - _LONGEST_DELAY - len(samples), end - _SHORTEST_DELAY))
+        if not ours.any():
+            self.explained = 0.0
+            return False
+        self.searches += 1
+        delay = _SHORTEST_DELAY + _search(_emphasise(samples), ours)
+        is_again = _is_same(delay, self._candidate)
         self._candidate = delay
+        if is_learned and _is_same(delay, self._delay):
+            return False
+        least = PLAINLY if is_learned else KNOWN_ECHO if is_again else ECHO
+        if not self._explains(delay, samples, end, least):
+            return False
+        if is_again and not _is_same(delay, self._delay):
+            self._delay, self._filter = delay, _Filter()
+        return True
 
-    def _explains(self, delay: int, theirs: Wave, end: int, least: float) -> bool:
-        """Whether ours, `delay` samples later, is what theirs consists of."""
-        until = end - max(0, delay - _EARLIER)
-        self.explained, gain_db = _coherence(theirs, _emphasise(self._take(until - len(theirs) - 1, until)))
-        if self.explained >= least:
-            if self.explained >= ECHO and self._delay is not None:
-                self._loudest_db = max(self._loudest_db, gain_db)
-            return True
-        if self._level * (1 - self.explained) ** 0.5 < LEAST_RMS:
-            return True
-        return (
-            self._delay is not None
-            and abs(delay - self._delay) <= _SAME_DELAY
-            and self.explained >= TAIL_ECHO
-            and gain_db <= self._loudest_db + LOUDER_DB
-        )
+    def _explains(self, delay: int, samples: NDArray[np.int16], end: int, least: float) -> bool:
+        theirs, ours = _spectra(_emphasise(samples)), self._ours_at(delay, len(samples), end)
+        self.explained = _coherence(theirs, ours)
+        if self.explained < least:
+            return bool(rms(samples) * (1 - self.explained) ** 0.5 < LEAST_RMS)
+        if _is_same(delay, self._delay):
+            self._filter.learn(theirs, ours)
+        return True
 
-    def _window(self, speech_s: float) -> Wave:
-        """The newest of theirs, at most a window, not much before the speech began."""
-        wanted = min(_WINDOW, max(2 * _FRAME, round((speech_s + 0.05) * RATE)))
-        samples = np.frombuffer(bytes(self._theirs[-2 * wanted :]), np.int16)
-        self._level = rms(samples)
-        return _emphasise(samples)
+    def _window(self, seconds: float, back: int) -> NDArray[np.int16]:
+        last = len(self._theirs) - 2 * back
+        return np.frombuffer(bytes(self._theirs[max(0, last - 2 * round(seconds * RATE)) : last]), np.int16)
+
+    def _ours_at(self, delay: int, count: int, end: int) -> Spectra:
+        """Ours as it would come back at the delay, in step with the `count` samples of theirs until `end`."""
+        until = end - delay + _EARLIER
+        return _spectra(_emphasise(self._take(until - count, until)))
 
     def _take(self, start: int, end: int) -> NDArray[np.int16]:
         """Ours from `start` to `end`, in samples of the clock; silence where nothing was played (yet)."""
@@ -227,6 +280,41 @@ class EchoGuard:
 
     def _fill(self, start: int, end: int) -> None:
         self._put(start, np.zeros(min(end - start, _KEPT), np.int16))
+
+
+class _Filter:
+    """What the line makes of ours, in each frequency: how it answers to one spectrum, learned from those before."""
+
+    def __init__(self) -> None:
+        self._cross = np.zeros(_BINS.stop - _BINS.start, np.complex64)
+        self._source = np.zeros(len(self._cross), np.float32)
+        self._windows = 0
+
+    @property
+    def is_trained(self) -> bool:
+        return self._windows >= _TRAINED
+
+    def learn(self, theirs: Spectra, ours: Spectra) -> None:
+        """A window that is echo and nothing else."""
+        self._cross = self._cross * _FORGET + np.add.reduce(theirs * ours.conj(), axis=0)
+        self._source = self._source * _FORGET + _power(ours)
+        self._windows += 1
+
+    def fresh(self, theirs: Spectra, ours: Spectra) -> float:
+        """The part of the energy of the newest of theirs that is more than ours explains: neither foretold, nor within what
+        was foretold as it dies away."""
+        echo = ours * (self._cross / (self._source + 1e-3 * self._source.mean() + 1e-9))
+        power = _squares(echo)
+        falls = _DIES_AWAY ** np.arange(len(power), dtype=np.float32)[:, None]
+        power = np.maximum.accumulate(power / falls, axis=0) * falls
+        newest, echo, power = theirs[-_NEWEST:], echo[-_NEWEST:], power[-_NEWEST:]
+        total = _squares(newest)
+        rest = np.minimum(total, _squares(newest - echo)) - _FORETOLD * power
+        return float(np.maximum(rest, 0).sum() / (total.sum() + 1e-9))
+
+
+def _is_same(delay: int, other: int | None) -> bool:
+    return other is not None and abs(delay - other) <= _SAME_DELAY
 
 
 def _emphasise(samples: NDArray[np.int16]) -> Wave:
@@ -252,26 +340,30 @@ def _halve(wave: Wave) -> Wave:
     return (wave[:-2] + 2 * wave[1:-1] + wave[2:])[::2]
 
 
-def _coherence(theirs: Wave, ours: Wave) -> tuple[float, float]:
-    """Part of their energy that is ours through a fixed filter; their energy over ours in decibels."""
-    one, other = _spectra(theirs), _spectra(ours)
-    own, source = _power(one), _power(other)
-    sums = np.add.reduce(one * other.conj(), axis=0)
-    cross = sums.real**2 + sums.imag**2
-    total, played = float(own.sum()), float(source.sum())
+def _coherence(theirs: Spectra, ours: Spectra) -> float:
+    """Part of their energy that is ours through a fixed filter."""
+    source = _power(ours)
+    total, played = float(_squares(theirs).sum()), float(source.sum())
     if total <= 0 or played <= 0:
-        return 0.0, 200.0
-    explained = float((cross / (source + 1e-3 * source.mean())).sum())
-    return explained / total, 10 * float(np.log10(total / played))
+        return 0.0
+    cross = _squares(np.add.reduce(theirs * ours.conj(), axis=0))
+    return float((cross / (source + 1e-3 * source.mean())).sum()) / total
 
 
-def _power(spectra: NDArray[np.complex64]) -> Wave:
-    power: Wave = np.add.reduce(spectra.real**2 + spectra.imag**2, axis=0)
+def _squares(spectra: Spectra) -> Wave:
+    squares: Wave = spectra.real**2 + spectra.imag**2
+    return squares
+
+
+def _power(spectra: Spectra) -> Wave:
+    power: Wave = np.add.reduce(_squares(spectra), axis=0)
     return power
 
 
-def _spectra(wave: Wave) -> NDArray[np.complex64]:
+def _spectra(wave: Wave) -> Spectra:
     count = (len(wave) - _FRAME) // _HOP + 1
-    frames: Wave = np.ndarray((count, _FRAME), np.float32, np.ascontiguousarray(wave), strides=(4 * _HOP, 4))
+    skipped = len(wave) - (count - 1) * _HOP - _FRAME
+    wave = np.ascontiguousarray(wave[skipped:])
+    frames: Wave = np.ndarray((count, _FRAME), np.float32, wave, strides=(4 * _HOP, 4))
     spectra = np.fft.rfft(frames * _HANN, axis=1)[:, _BINS]
     return spectra.astype(np.complex64, copy=False)

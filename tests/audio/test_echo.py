@@ -102,15 +102,79 @@ def test_too_little_sound_is_not_judged() -> None:
     assert guard.searches == 0
 
 
-def test_two_doubts_in_a_row_are_a_caller_and_a_new_speech_begins_without_any() -> None:
-    """One could be a gap in the echo."""
+def test_three_doubts_in_a_row_are_a_caller_and_a_new_speech_begins_without_any() -> None:
+    """One could be a gap in the echo, two a frame that got lost."""
     guard, dice = EchoGuard(), np.random.default_rng(1)
     guard.played(dice.normal(0, 3000, 16000).astype(np.int16).tobytes(), 9.0)
     guard.heard(dice.normal(0, 3000, 4000).astype(np.int16).tobytes(), 10.0)
 
-    assert [guard.judge(9.6, 10.0, 10.0) for _ in range(2)] == [Verdict.UNSURE, Verdict.CALLER]
+    assert [guard.judge(9.6, 10.0, 10.0) for _ in range(3)] == [Verdict.UNSURE, Verdict.UNSURE, Verdict.CALLER]
     guard.speech_began()
     assert guard.judge(9.6, 10.0, 10.0) is Verdict.UNSURE
+
+
+class Straight:
+    """A guard on a line that gives ours back 0.2 s later, a tenth as loud: noise, judged 25 times a second."""
+
+    def __init__(self) -> None:
+        self.guard = EchoGuard()
+        self.ours = np.random.default_rng(3).normal(0, 5000, 48000).astype(np.int16)
+        self.guard.played(self.ours[:8000].tobytes(), 10.0)
+        self.at = 0
+
+    def hear(self, seconds: float, delay_s: float = 0.2, gain: float = 0.1, caller_rms: float = 0.0) -> list[Verdict]:
+        verdicts = []
+        caller = np.random.default_rng(4)
+        for _ in range(round(seconds / 0.04)):
+            place = self.at - round(delay_s * 8000)
+            echo = np.zeros(320) if place < 0 else gain * self.ours[place : place + 320]
+            sound = echo + caller.normal(0, caller_rms, 320)
+            self.guard.played(self.ours[8000 + self.at : 8320 + self.at].tobytes(), 11.0 + self.at / 8000)
+            self.at += 320
+            now = 10.0 + self.at / 8000
+            self.guard.heard(sound.astype(np.int16).tobytes(), now)
+            verdicts.append(self.guard.judge(10.2, now, now))
+        return verdicts
+
+
+def test_once_the_line_is_known_a_caller_is_told_from_their_echo_within_a_few_frames() -> None:
+    """Their voice is more than the line makes of ours."""
+    line = Straight()
+    assert line.hear(1.0)[-1] is Verdict.ECHO
+
+    assert Verdict.CALLER in line.hear(0.16, caller_rms=1500)
+
+
+def test_frames_lost_later_do_not_make_a_caller() -> None:
+    """The same line, 80 ms earlier: below zero, too, for it is counted in samples."""
+    for before_s, after_s in ((0.2, 0.12), (0.05, -0.03)):
+        line = Straight()
+        assert line.hear(1.0, before_s)[-1] is Verdict.ECHO
+
+        assert Verdict.CALLER not in line.hear(1.0, after_s)
+        assert line.guard.delay_s == pytest.approx(after_s, abs=0.01)
+
+
+def test_a_line_that_changes_is_learned_again() -> None:
+    """A loudspeaker switched on, ten times as loud and its sign turned: one mistake at most, then it is an echo again."""
+    line = Straight()
+    line.hear(1.0)
+    line.hear(0.5, gain=-1.0)
+    line.guard.speech_began()
+
+    assert set(line.hear(1.0, gain=-1.0)) == {Verdict.ECHO}
+
+
+def test_a_sound_that_is_over_is_judged_where_it_was() -> None:
+    """Its end is known a quarter of a second later; then there is no more time to be unsure."""
+    sound = np.random.default_rng(5).normal(0, 3000, 800).astype(np.int16)
+    for heard, expected in ((sound, Verdict.ECHO), (sound[::-1], Verdict.CALLER)):
+        guard = EchoGuard()
+        guard.played(np.concatenate((np.zeros(1600), sound, np.zeros(4000))).astype(np.int16).tobytes(), 10.0)
+        theirs = np.concatenate((np.zeros(2000), 0.3 * heard, np.zeros(2400))).astype(np.int16)
+        guard.heard(theirs.tobytes(), 10.0 + len(theirs) / 8000)
+
+        assert guard.judge(10.25, 10.35, 10.65, is_over=True) is expected
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3, 0.7])

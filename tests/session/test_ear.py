@@ -132,9 +132,9 @@ def test_a_long_sound_that_is_found_all_at_once_has_lasted() -> None:
     assert [type(event) for event in posted] == [SpeechStarted, SpeechLasted, SpeechEnded, SpeechStarted, SpeechEnded]
 
 
-def noise(seconds: float, seed: int) -> bytes:
+def noise(seconds: float, seed: int, rms: float = 3000.0) -> bytes:
     """μ-law."""
-    samples = np.random.default_rng(seed).normal(0, 3000, round(8000 * seconds)).astype(np.int16)
+    samples = np.random.default_rng(seed).normal(0, rms, round(8000 * seconds)).astype(np.int16)
     return g711.encode_ulaw(samples)
 
 
@@ -178,13 +178,13 @@ def test_a_caller_while_we_speak_is_told_with_their_true_beginning() -> None:
 
 def test_a_caller_who_talks_over_the_echo_is_told_from_then_on() -> None:
     """Lasting counts from there, too."""
-    line = Echoing(ours=noise(2, 1), theirs=noise(2, 1)[:4800])
+    line = Echoing(ours=noise(2, 1), theirs=noise(2, 1, rms=600)[:4800])
     assert line.posted == []
-    line.hear(noise(0.28, 2))
+    line.hear(noise(0.12, 2))
     assert [type(event) for event in line.posted] == [SpeechStarted]
     assert line.posted[0].at == pytest.approx(1000.6, abs=0.1)  # type: ignore[attr-defined]
 
-    line.hear(noise(0.2, 3))
+    line.hear(noise(0.3, 3))
     assert [type(event) for event in line.posted] == [SpeechStarted, SpeechLasted]
 
 
@@ -198,6 +198,18 @@ def test_a_sound_too_short_to_be_judged_is_told_when_it_is_over() -> None:
     line.ear.report()
 
     assert line.posted == [SpeechStarted(near(1000.1)), SpeechEnded(near(1000.15))]
+
+
+def test_an_echo_too_short_to_be_judged_while_it_lasts_is_judged_when_it_is_over() -> None:
+    """A syllable of ours at the end of a sentence."""
+    line = Echoing(ours=noise(1, 1), theirs=noise(1, 1)[:1280])
+    line.hear(g711.encode_ulaw(np.zeros(1600, np.int16)))
+    line.stream.speech_until_s = None
+    line.stream.find(SpeechEdge(False, 0.15))
+    line.vad.step()
+    line.ear.report()
+
+    assert line.posted == []
 
 
 def test_when_we_were_silent_for_long_nothing_is_withheld() -> None:
