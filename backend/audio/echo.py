@@ -21,7 +21,8 @@ codecs. Three questions are asked of the newest sound:
 |-------------------------------|------------------------------------------------------------------|------------------------|
 | we played nothing lately      |                                                                  | the caller speaks      |
 | the filter is learned         | `fresh` below `LEAN`, or softer than `LEAST_RMS`                 | echo; learned from     |
-|                               | more, but below it some whole frames earlier or later (lost)     | echo, at that delay    |
+|                               | more, but less than half as much some whole frames earlier       | echo, at that delay:   |
+|                               | or later                                                         | frames were lost       |
 |                               | more, added up to `LIMIT`, but `PLAINLY` explained elsewhere     | echo, learned anew     |
 |                               | more, added up to `LIMIT` (until then: unsure)                   | the caller speaks      |
 | it is not: not yet `_TRAINED` | explained by `ECHO`, or `KNOWN_ECHO` at the delay of last time   | echo; learned from     |
@@ -33,8 +34,10 @@ Who was taken for a caller may have been an echo that the line changed (the hand
 filter is learned anew from then on.
 
 Known limits: frames lost within the first tenth of a second of the first echo make it a caller; a caller who is just as loud
-as the echo, in the same frequencies at the same time, is heard late. Cost: see `python -m tests.bench echo`. Not built for echoes whose delay wanders within a window, or that a codec has made
-anew from parameters; those are taken for a caller, as without this file.
+as the echo, in the same frequencies at the same time, is heard late. Not built for echoes whose delay wanders within a
+window, or that a codec has made anew from parameters; those are taken for a caller, as without this file.
+
+Cost: see `python -m tests.bench echo`.
 """
 
 import enum
