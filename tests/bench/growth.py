@@ -9,7 +9,7 @@ from typing import Any
 MOST_GROWTH_KB = 4096
 """Of resident memory: the allocators' own ups and downs."""
 MOST_OBJECTS = 20
-"""For each message of a session: its two entries in the history, its piece in the ledger and what they hold."""
+"""For each message of a session: its two entries in the history, its piece in the ledger, a dozen events on the timeline."""
 
 
 class Violated(Exception):
