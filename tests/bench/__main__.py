@@ -9,6 +9,7 @@
     media        the same for the media path alone, beside Pipecat in one run (installs .venv-bench)
     vad          CPU of voice activity at 40 calls, how long it blocks the hub, beside the bare runtime
     echo         our own echo on many lines, and callers who talk over it
+    sounds       music, tones and coughs while the agent speaks: what of them interrupts
     stt_client   CPU of being recognised by the STT sidecar, per call-second, in the web worker
     voice        first frame and CPU of the embedded voice
     voice_client CPU per second of speech received, frame jitter at 50 streams, cancel until nothing is computed
@@ -42,6 +43,7 @@ from tests.bench import (
     playback_end,
     product_cost,
     smart_turn,
+    sounds,
     speculation,
     stt_sidecar,
     vad_cost,
@@ -130,6 +132,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "media": lambda: command("tests.bench.media_cost", "--install"),
     "vad": vad_cost.measure,
     "echo": echo_guard.measure,
+    "sounds": sounds.measure,
     "voice": lambda: command("tests.bench.bench_tts"),
     "stt_client": lambda: command("tests.bench.stt_client_cost"),
     "voice_client": lambda: command("tests.bench.bench_voice_client"),
