@@ -9,7 +9,7 @@ GPU := $(VENV)/.gpu-installed
 # Whether everything that these files pin is there in that very version: then pip has nothing to tell.
 is_installed = $(PY) -c "import importlib.metadata as m, re, sys; pins = [re.match(r'([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)', line) for file in sys.argv[1:] for line in open(file)]; sys.exit(any(pin and m.version(pin[1]) != pin[2] for pin in pins))" $(1) 2>/dev/null
 
-.PHONY: help demo up test test-gpu model-fixtures lint types bench bench-gpu diagrams proto clean
+.PHONY: help demo up test test-gpu model-fixtures lint types bench bench-barge-in bench-gpu diagrams proto clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -39,6 +39,9 @@ types: $(DEV)    ## static types
 
 bench: $(DEV)    ## every figure of the README, measured on this machine
 	@$(PY) -m tests.bench
+
+bench-barge-in: $(DEV) ## may callers interrupt: six figures, a soak, a verdict (about 15 minutes)
+	@$(PY) -m tests.bench.barge_in
 
 bench-gpu: $(GPU) ## how many calls one device speaks to with pocket-tts, and hears with Nemotron
 	@$(PY) -m tests.bench.bench_gpu

@@ -224,9 +224,9 @@ class Stt(Protocol):
     """It calls `on_progress` at least every second and gives interim words while somebody speaks: its silence is a
     failure. Otherwise its own time-outs have to do."""
 
-    def open(self, listener: SttListener, *, sample_rate: int, language: str) -> SttStream:
+    def open(self, listener: SttListener, *, sample_rate: int, language: str, call: str = "") -> SttStream:
         """A stream of its own, at once; `on_ready` or `on_closed` follows, never before this returns. `language` is a tag
-        such as "en-US"."""
+        such as "en-US"; `call` is what the other side's log names the stream by."""
         ...
 
 

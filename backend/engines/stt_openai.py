@@ -67,7 +67,7 @@ class OpenAiStt:
         )
         self._model = model
 
-    def open(self, listener: SttListener, *, sample_rate: int, language: str) -> "OpenAiStream":
+    def open(self, listener: SttListener, *, sample_rate: int, language: str, call: str = "") -> "OpenAiStream":
         return OpenAiStream(self._client, self._model, listener, sample_rate, language)
 
 

@@ -62,10 +62,10 @@ class SidecarStt:
         self._open_s = open_s
         self._turn = itertools.cycle(range(len(self._urls)))
 
-    def open(self, listener: SttListener, *, sample_rate: int, language: str) -> "SidecarStream":
+    def open(self, listener: SttListener, *, sample_rate: int, language: str, call: str = "") -> "SidecarStream":
         first = next(self._turn)
         urls = self._urls[first:] + self._urls[:first]
-        start = {"type": "start", "sample_rate": sample_rate, "language": language}
+        start = {"type": "start", "sample_rate": sample_rate, "language": language, "call": call}
         hello = (json.dumps({"type": "auth", "token": self._token}), json.dumps(start))
         bundle_bytes = 2 * round(BUNDLE_S * sample_rate)
         return SidecarStream(listener, urls, hello, bundle_bytes, self._connect_s, self._open_s)

@@ -92,7 +92,7 @@ class Caller:
 
     async def _speak(self, step: Step, *, interrupts: bool) -> None:
         if step.play is not None:
-            sound = make_sound(step.play, step.for_s or 1.0, step.level_dbfs)
+            sound = make_sound(step.play, step.for_s or 1.0, step.level_dbfs, seed=step.take)
             span = await self._leg.play(sound, transcript=None)
         else:
             span = await self._leg.say(step.say or "", voice=step.voice, rate_wpm=step.rate_wpm)

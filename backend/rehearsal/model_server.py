@@ -73,8 +73,9 @@ class ScriptedModel:
     def __init__(self) -> None:
         self._scripts: dict[str, list[ModelRule]] = {}
         self._used: Counter[tuple[str, int]] = Counter()
-        self.requests: deque[dict[str, Any]] = deque(maxlen=500)
-        """The last answers: script, when it began, whether the client left before the end."""
+        self.requests: deque[dict[str, Any]] = deque(maxlen=2000)
+        """The last answers: script, when each began and ended (wall clock, s; None: still under way), and whether the
+        client left before the end."""
 
     def store(self, script: Script) -> None:
         """Keeps it, in place of an older one of that id; the oldest goes when there are too many."""
@@ -171,8 +172,19 @@ async def _complete(request: web.Request) -> web.StreamResponse:
         return _refusal(400, "the body must be JSON with a list of messages")
     model = request.app[_SCRIPTS]
     script_id, rule = model.answer(messages, tools)
-    record: dict[str, Any] = {"script": script_id, "at": time.time(), "aborted": False}
+    record: dict[str, Any] = {"script": script_id, "at": time.time(), "ended_at": None, "aborted": False}
     model.requests.append(record)
+    try:
+        return await _send(request, body, rule)
+    except (ConnectionResetError, asyncio.CancelledError):
+        record["aborted"] = True
+        raise
+    finally:
+        record["ended_at"] = time.time()
+
+
+async def _send(request: web.Request, body: dict[str, Any], rule: ModelRule) -> web.StreamResponse:
+    """The answer, at the script's pace."""
     if rule.delay_s:
         await asyncio.sleep(rule.delay_s)
     if rule.status is not None:
@@ -182,15 +194,11 @@ async def _complete(request: web.Request) -> web.StreamResponse:
         return web.json_response(_whole(head, rule))
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    try:
-        await response.prepare(request)
-        async for chunk in _chunks(head, rule, wants_usage):
-            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        await response.write(b"data: [DONE]\n\n")
-        await response.write_eof()
-    except (ConnectionResetError, asyncio.CancelledError):
-        record["aborted"] = True
-        raise
+    await response.prepare(request)
+    async for chunk in _chunks(head, rule, wants_usage):
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
     return response
 
 
@@ -252,7 +260,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     asked = parser.parse_args()
     print(f"scripted model on http://{asked.host}:{asked.port}/v1", flush=True)
-    web.run_app(create_app(), host=asked.host, port=asked.port, print=lambda *_: None, access_log=None)
+    # A client that leaves is noticed at once, not at the next word: the record says when.
+    web.run_app(
+        create_app(),
+        host=asked.host,
+        port=asked.port,
+        print=lambda *_: None,
+        access_log=None,
+        handler_cancellation=True,
+    )
 
 
 if __name__ == "__main__":

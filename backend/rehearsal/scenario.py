@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from backend.call.agent_config import AgentConfig
 from backend.rehearsal.carrier.faults import Faults
+from backend.rehearsal.sounds import SoundName
 
 SHIPPED = Path(__file__).parent / "scenarios"
 WAITS = "agent_silent, agent_speaking, agent_answered, agent_said_N, call_ended"
@@ -92,7 +93,7 @@ class Step(_Strict):
 
     say: str | None = Field(None, min_length=1, max_length=1000)
     press: str | None = Field(None, pattern=r"^[0-9A-D*#wW]{1,64}$")
-    play: Literal["noise", "hold_music", "ringback", "cough"] | None = None
+    play: SoundName | None = None
     wait_s: float | None = Field(None, ge=0, le=3600)
     wait_until: str | None = None
     hang_up: Literal[True] | None = None
@@ -105,6 +106,8 @@ class Step(_Strict):
     """With `play`: how long (1 s unless given). With `wait_until: agent_silent`: how long it must have been silent."""
     level_dbfs: float = Field(-20.0, ge=-60, le=0)
     """With `play`: how loud."""
+    take: int = Field(0, ge=0)
+    """With `play`: which take of the sound; another number is another cough."""
     timeout_s: float = Field(30.0, gt=0, le=3600)
     """With `wait_until` and `interrupt_after_s`: a failed rehearsal after so long."""
     voice: str = "en-us"

@@ -4,19 +4,21 @@ All are 8 kHz s16le, exactly as long as asked for. The seed picks the take: anot
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 RATE = 8000
 Wave = NDArray[np.float64]
+SoundName = Literal["noise", "hold_music", "tune", "ringback", "busy", "dtmf", "cough", "throaty_cough"]
 
 _KEYS = [(low, high) for low in (697, 770, 852, 941) for high in (1209, 1336, 1477, 1633)]
 _CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14), (2, 5, 9), (4, 7, 11))
 """Semitones above the key: I, vi, IV, V, ii, iii."""
 
 
-def make_sound(name: str, duration_s: float, level_dbfs: float = -20.0, seed: int = 0) -> bytes:
+def make_sound(name: SoundName, duration_s: float, level_dbfs: float = -20.0, seed: int = 0) -> bytes:
     """`duration_s` seconds of the sound; `level_dbfs` is its RMS over the whole."""
     count = max(1, round(duration_s * RATE))
     wave = _MAKERS[name](count, np.random.default_rng(seed))
@@ -122,7 +124,7 @@ def _resonate(wave: Wave, frequency: float, bandwidth: float) -> Wave:
     return np.convolve(wave, response / np.sqrt(np.sum(response**2)))[: len(wave)]
 
 
-_MAKERS: dict[str, Callable[[int, np.random.Generator], Wave]] = {
+_MAKERS: dict[SoundName, Callable[[int, np.random.Generator], Wave]] = {
     "noise": _noise,
     "hold_music": _hold_music,
     "tune": _tune,

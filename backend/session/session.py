@@ -337,7 +337,15 @@ class Session:
         stt = self._services.recognisers.get(name)
         if stt is None:
             return None
-        transcriber = Transcriber(stt, name, self._agent.language, self._clock, self.post, sample_rate=SAMPLE_RATE)
+        transcriber = Transcriber(
+            stt,
+            name,
+            self._agent.language,
+            self._clock,
+            self.post,
+            sample_rate=SAMPLE_RATE,
+            call_control_id=self.call_control_id,
+        )
         self._audio_listeners.append(transcriber.feed)
         return transcriber
 

@@ -61,12 +61,14 @@ class Transcriber:
         post: Callable[[Event], None],
         *,
         sample_rate: int = 8000,
+        call_control_id: str = "",
     ) -> None:
         self._stt = stt
         self._name = name
         self._language = language
         self._clock = clock
         self._post = post
+        self._call_control_id = call_control_id
         self._bytes_per_s = 2 * sample_rate
         self._sample_rate = sample_rate
         self._loss = HearingLoss(tells_progress=stt.tells_progress)
@@ -170,7 +172,9 @@ class Transcriber:
 
     def _open(self) -> None:
         self._listener = _Listener(self)
-        self._stream = self._stt.open(self._listener, sample_rate=self._sample_rate, language=self._language)
+        self._stream = self._stt.open(
+            self._listener, sample_rate=self._sample_rate, language=self._language, call=self._call_control_id
+        )
 
     def _shut(self) -> None:
         stream, self._stream, self._listener = self._stream, None, None
@@ -233,7 +237,13 @@ class Transcriber:
         self._loss.progressed(stream_s, self._clock.monotonic())
 
     def ended(self, error: EngineError) -> None:
-        log.warning("recogniser_closed", recogniser=self._name, error=str(error), retryable=error.retryable)
+        log.warning(
+            "recogniser_closed",
+            call_control_id=self._call_control_id,
+            recogniser=self._name,
+            error=str(error),
+            retryable=error.retryable,
+        )
         self._stream = self._listener = None
         self._loss.closed(self._clock.monotonic(), retryable=error.retryable)
         self.step()

@@ -71,7 +71,7 @@ def test_audio_goes_in_bundles_and_words_come_back_with_their_positions() -> Non
         wait_until(lambda: len(sidecar.session.sizes) == 2)
         stream.speech_ended()
         wait_until(lambda: sidecar.session.controls)
-        assert sidecar.session.start == {"type": "start", "sample_rate": 8000, "language": "en-US"}
+        assert sidecar.session.start == {"type": "start", "sample_rate": 8000, "language": "en-US", "call": ""}
         assert sidecar.session.sizes == [1600, 1600, 960] and bytes(sidecar.session.audio) == FRAME * 13
         assert sidecar.session.controls == [{"type": "flush", "id": 1}]
 

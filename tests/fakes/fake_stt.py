@@ -63,7 +63,7 @@ class FakeStt:
         self.tells_progress = tells_progress
         self.streams: list[FakeSttStream] = []
 
-    def open(self, listener: SttListener, *, sample_rate: int, language: str) -> FakeSttStream:
+    def open(self, listener: SttListener, *, sample_rate: int, language: str, call: str = "") -> FakeSttStream:
         self.streams.append(FakeSttStream(listener, sample_rate, language))
         return self.streams[-1]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ class ServerThread:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        runner = web.AppRunner(create_app(self.model), shutdown_timeout=0.5)
+        runner = web.AppRunner(create_app(self.model), shutdown_timeout=0.5, handler_cancellation=True)
         self._loop.run_until_complete(runner.setup())
         self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -181,6 +182,19 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody(server: ServerThread
         next(iter(stream))
 
     assert ask(client, user("When do you open?"))[0].startswith("We are open")
+
+
+def test_the_moment_a_client_leaves_is_recorded(server: ServerThread, client: Any) -> None:
+    """At once, not when the next word is due."""
+    store(server, "left", [{"when": "any", "say": "one two three", "token_delay_s": 5}])
+    stream = client.chat.completions.create(model="m", messages=[system("[script: left]"), user("x")], stream=True)
+    next(iter(stream))
+    left_at = time.time()
+    stream.close()
+    give_up_at = time.monotonic() + 5
+    while (record := server.model.requests[-1])["ended_at"] is None and time.monotonic() < give_up_at:
+        time.sleep(0.005)
+    assert record["aborted"] and left_at <= record["ended_at"] < left_at + 4
 
 
 @pytest.mark.parametrize(

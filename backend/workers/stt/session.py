@@ -258,6 +258,7 @@ class Session:
             self._opening = asyncio.create_task(compute.open(asked.language, asked.sample_rate, self))
             try:
                 self._lane = await asyncio.shield(self._opening)
+                log.info("stt.session_began", call_control_id=self._call, sample_rate=asked.sample_rate)
             except RecogniserBroken as error:
                 self.on_broken(str(error))
         elif isinstance(asked, messages.StopAsked):
