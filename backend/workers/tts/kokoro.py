@@ -5,7 +5,7 @@ for a pool of few threads: between two phrases of one text those of others have 
 phrase made ahead of what its listener took. A cancel stops a phrase between two layers: each layer asks the thread it
 runs in whether anybody still wants it.
 
-    text → sentences.py → pool: phonemes (misaki), model → 200 ms pieces
+    text → sentences.py → pool: phonemes (misaki), model → 200 ms pieces, and when the words begin (kokoro_words.py)
 
 Everything comes from one directory, laid out as the model is published, and nothing is fetched:
 
@@ -30,7 +30,8 @@ from typing import Any
 
 from backend.engines.sentences import SentenceSplitter
 from backend.settings import Settings
-from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, not_counted
+from backend.workers.tts.adapter import EngineBroken, Samples, ShouldStop, Spend, VoiceInfo, WordAt, not_counted
+from backend.workers.tts.kokoro_words import phoneme_times, word_places
 
 SAMPLE_RATE = 24000
 PIECE = SAMPLE_RATE // 5
@@ -59,6 +60,15 @@ BEST_FIRST = ("af_heart", "af_bella", "am_michael", "bf_emma", "bm_george", "ef_
 
 class _Stopped(Exception):
     """Nobody wants this phrase any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """One phrase, made."""
+
+    pieces: list[Samples]
+    words: list[tuple[int, float]]
+    """(word of the phrase from 0, seconds after its first sample)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ class Kokoro:
 
     def synthesize(
         self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
-    ) -> Iterator[Samples]:
+    ) -> Iterator[Samples | WordAt]:
         loaded = self._loaded
         if loaded is None:
             raise EngineBroken("kokoro is not loaded")
@@ -170,9 +180,11 @@ class Kokoro:
         def stop() -> bool:
             return abandoned or should_stop()
 
-        phrases = iter(_phrases(text))
+        texts = _phrases(text)
+        phrases = iter(texts)
+        words_before = samples_before = 0
 
-        def begin() -> Future[list[Samples]] | None:
+        def begin() -> Future[_Spoken] | None:
             phrase = next(phrases, None)
             return (
                 None
@@ -182,13 +194,19 @@ class Kokoro:
 
         coming = begin()
         try:
-            while coming is not None:
-                pieces = coming.result()
+            for phrase in texts:
+                if coming is None:
+                    return
+                spoken = coming.result()
                 coming = begin()  # made while this one is listened to
-                for piece in pieces:
+                for number, at_s in spoken.words:
+                    yield WordAt(words_before + number, samples_before / SAMPLE_RATE + at_s)
+                for piece in spoken.pieces:
                     if stop():
                         return
+                    samples_before += len(piece)
                     yield piece
+                words_before += len(phrase.split())
         except _Stopped:
             return
         finally:
@@ -198,29 +216,40 @@ class Kokoro:
 
     # Everything below runs in a thread of the pool.
 
-    def _speak(self, loaded: _Loaded, phrase: str, voice: str, should_stop: ShouldStop, spend: Spend) -> list[Samples]:
+    def _speak(self, loaded: _Loaded, phrase: str, voice: str, should_stop: ShouldStop, spend: Spend) -> _Spoken:
         if should_stop():
             raise _Stopped
         import torch
 
         with loaded.phonemes:
-            made, _ = loaded.front_ends[voice[0]](phrase)
+            made, tokens = loaded.front_ends[voice[0]](phrase)
+        phonemes = str(made or "")
         pieces: list[Samples] = []
+        times: dict[int, float] = {}
+        """Place in `phonemes` → seconds."""
+        at = 0
         self._thread.should_stop = should_stop
         # By the wall's clock: the model computes on a device or in threads of its own, which this thread's time does not
         # show. Phrases that are made at once on few cores are each told the whole time.
         began = perf_counter()
         try:
-            for part in _parts(str(made or "").strip()):
+            for part in _parts(phonemes.strip()):
                 if self.settings.seed is not None:
                     torch.manual_seed(self.settings.seed)
-                audio = loaded.model(part, loaded.packs[voice][len(part) - 1], 1.0)
-                samples = (audio.clamp(-1.0, 1.0) * 32767).round().to(torch.int16).reshape(-1).numpy()
+                output = loaded.model(part, loaded.packs[voice][len(part) - 1], 1.0, return_output=True)
+                before_s = sum(map(len, pieces)) / SAMPLE_RATE
+                at = phonemes.index(part, at)
+                durations = output.pred_dur.reshape(-1).tolist()
+                for place, at_s in enumerate(phoneme_times(part, loaded.model.vocab, durations), at):
+                    times[place] = before_s + at_s
+                at += len(part)
+                samples = (output.audio.clamp(-1.0, 1.0) * 32767).round().to(torch.int16).reshape(-1).numpy()
                 pieces += [samples[at : at + PIECE] for at in range(0, len(samples), PIECE)]
         finally:
             del self._thread.should_stop
             spend(perf_counter() - began)
-        return pieces
+        places = word_places(phrase, phonemes, tokens)
+        return _Spoken(pieces, [(word, times[place]) for word, place in places if place in times])
 
     def _ask_between_layers(self, torch: Any, model: Any) -> None:
         """Hooks on whatever takes long; an exception leaves the model as it was, it keeps no state."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.workers.tts.adapter import EngineBroken
+from backend.workers.tts.adapter import EngineBroken, WordAt
 from backend.workers.tts.kokoro import MOST_PHONEMES, PIECE, Kokoro, KokoroSettings, _parts
+from backend.workers.tts.kokoro_words import STEP_S
 
 # The neural voices are installed on machines that run them (requirements-gpu.txt).
 has_kokoro = pytest.mark.needs("kokoro")
@@ -43,7 +44,8 @@ def kokoro(directory: Path) -> Any:
 
 
 def speak(engine: Kokoro, text: str = TEXT, voice: str = "af_heart", should_stop: Any = lambda: False) -> Any:
-    return list(engine.synthesize(text, voice, should_stop))
+    """The samples alone."""
+    return [made for made in engine.synthesize(text, voice, should_stop) if not isinstance(made, WordAt)]
 
 
 @has_kokoro
@@ -54,6 +56,39 @@ def test_it_speaks_in_small_pieces(kokoro: Kokoro) -> None:
     assert {piece.dtype for piece in pieces} == {np.dtype(np.int16)}
     assert max(map(len, pieces)) == PIECE
     assert 2.0 < sum(map(len, pieces)) / kokoro.native_sample_rate < 15.0
+
+
+@has_kokoro
+@pytest.mark.parametrize("voice", ["af_heart", "bf_emma", "ff_siwis"])
+def test_it_tells_when_words_begin(kokoro: Kokoro, voice: str) -> None:
+    """Every word of a text of three phrases, in order, each before the samples in which it begins, none after the end."""
+    text = TEXT + " The third one is short."
+    told: list[WordAt] = []
+    made_s = 0.0
+    for made in kokoro.synthesize(text, voice, lambda: False):
+        if isinstance(made, WordAt):
+            assert made.at_s >= made_s
+            told.append(made)
+        else:
+            made_s += len(made) / kokoro.native_sample_rate
+
+    assert [word.number for word in told] == list(range(len(text.split())))
+    starts = [word.at_s for word in told]
+    assert starts == sorted(starts) and starts[-1] < made_s
+    # Random weights make equally long phonemes: a word with more of them takes longer.
+    lengths = dict(zip(text.split(), (b - a for a, b in zip(starts, starts[1:], strict=False)), strict=False))
+    assert lengths["sentence,"] > lengths["a"]
+
+
+@has_kokoro
+def test_the_durations_measure_the_audio(kokoro: Kokoro) -> None:
+    """25 ms a step: what kokoro_words.py counts on."""
+    loaded = kokoro._loaded
+    assert loaded is not None
+    kokoro._thread.should_stop = bool  # every layer asks
+    output = loaded.model("hˈɛlO", loaded.packs["af_heart"][4], 1.0, return_output=True)
+
+    assert len(output.audio) == round(int(output.pred_dur.sum()) * STEP_S * kokoro.native_sample_rate)
 
 
 @has_kokoro
@@ -145,7 +180,8 @@ def test_it_tells_what_a_text_has_cost_and_no_waiting(kokoro: Kokoro) -> None:
 @has_kokoro
 def test_two_texts_take_turns_phrase_by_phrase(kokoro: Kokoro) -> None:
     """A long text whose listener is slow does not keep a short one waiting, although one thread computes."""
-    slow: Any = kokoro.synthesize(TEXT * 5, "af_heart", lambda: False)
+    made = kokoro.synthesize(TEXT * 5, "af_heart", lambda: False)
+    slow: Any = (piece for piece in made if not isinstance(piece, WordAt))
     next(slow)
 
     assert speak(kokoro, "Short one.")
