@@ -6,6 +6,7 @@ runs in each worker after the fork: it makes everything that holds a connection,
 
 import os
 from functools import partial
+from pathlib import Path
 
 from flask import Flask, Response, current_app
 
@@ -109,6 +110,7 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
         audio_url=lambda *piece: public_url + audio_path(*piece),
+        record_core_dir=Path(settings.record_core_dir) if settings.record_core_dir else None,
         ready_speech=ReadySpeech(stores.speech_cache, tts, tts.model_of),
     )
 

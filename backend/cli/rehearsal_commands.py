@@ -21,6 +21,7 @@ from backend.rehearsal.scenario import Scenario, ScenarioError, load_scenario, s
 from backend.rehearsal.stack import StackError, StackSettings
 from backend.rehearsal.stage import RunningProduct, own_stage, stage_before
 from backend.rehearsal.timeline import Timeline
+from backend.session.core_recorder import call_key_of, core_log_path
 
 RESULTS = Path("rehearsal-results")
 
@@ -90,6 +91,7 @@ async def _ring(name: str) -> bool:
 @click.option("--workers", default=4, show_default=True, help="Web workers of the stack that is started.")
 @click.option("--delivery", type=click.Choice(["stream", "playback"]), help="Instead of the scenario's own delivery.")
 @click.option("--quiet", is_flag=True, help="Verdicts only, no timeline.")
+@click.option("--record-core", type=click.Path(path_type=Path), help="Folder for each call's events and commands.")
 @click.option("--base-url", help="A product that runs already, instead of a stack of its own.")
 @click.option("--api-key", envvar="OFFHOOK_API_KEY", help="Its API key.")
 @click.option("--carrier-port", default=0, help="Port of its TELNYX_BASE_URL: the carrier is started there.")
@@ -104,6 +106,7 @@ def rehearse(
     workers: int,
     delivery: str | None,
     quiet: bool,
+    record_core: Path | None,
     base_url: str | None,
     api_key: str | None,
     carrier_port: int,
@@ -123,7 +126,9 @@ def rehearse(
     if delivery:
         scenarios = [scenario.with_delivery(delivery) for scenario in scenarios]
     if base_url is None:
-        finish(_rehearse(scenarios, workers, quiet))
+        finish(_rehearse(scenarios, workers, quiet, record_core))
+    if record_core is not None:
+        raise click.UsageError("--record-core needs a stack of its own; a running one has RECORD_CORE_DIR")
     if not (api_key and carrier_key and carrier_port and re.fullmatch(r"[0-9a-fA-F]{64}", signing_seed or "")):
         raise click.UsageError("--base-url needs --api-key, --carrier-port, --carrier-key and --signing-seed")
     product = RunningProduct(
@@ -132,16 +137,19 @@ def rehearse(
     finish(_rehearse_before(scenarios, product, quiet))
 
 
-async def _rehearse(scenarios: list[Scenario], workers: int, quiet: bool) -> bool:
+async def _rehearse(scenarios: list[Scenario], workers: int, quiet: bool, record_core: Path | None) -> bool:
     """Two stacks at most: interruption is allowed or not for the whole life of a process."""
     folder, passed = _results_folder(), True
     for barge_in in (False, True):
         group = [scenario for scenario in scenarios if bool(scenario.needs.barge_in) is barge_in]
         if not group:
             continue
-        async with own_stage(_settings(workers, group), say) as (stage, _):
+        settings = _settings(workers, group)
+        if record_core is not None:
+            settings.environment["RECORD_CORE_DIR"] = str(record_core.resolve())
+        async with own_stage(settings, say) as (stage, _):
             _say_which_model(stage)
-            passed = await _rehearse_all(group, stage, folder, quiet) and passed
+            passed = await _rehearse_all(group, stage, folder, quiet, record_core) and passed
     return _say_all(passed)
 
 
@@ -150,7 +158,9 @@ async def _rehearse_before(scenarios: list[Scenario], product: RunningProduct, q
         return _say_all(await _rehearse_all(scenarios, stage, _results_folder(), quiet))
 
 
-async def _rehearse_all(scenarios: list[Scenario], stage: Stage, folder: Path, quiet: bool) -> bool:
+async def _rehearse_all(
+    scenarios: list[Scenario], stage: Stage, folder: Path, quiet: bool, record_core: Path | None = None
+) -> bool:
     passed = True
     for scenario in scenarios:
         try:
@@ -159,7 +169,8 @@ async def _rehearse_all(scenarios: list[Scenario], stage: Stage, folder: Path, q
             console.print(f"SKIPPED {reason}", style="yellow", markup=False)
             continue
         try:
-            passed = await _rehearse_one(scenario, stage, folder / scenario.name, quiet=quiet) and passed
+            one = _rehearse_one(scenario, stage, folder / scenario.name, quiet=quiet, record_core=record_core)
+            passed = await one and passed
         except (CannotRun, ApiError) as error:
             console.print(f"FAILED  {scenario.name}: {error}", style="bold red", markup=False)
             passed = False
@@ -172,9 +183,16 @@ def _say_all(passed: bool) -> bool:
 
 
 async def _rehearse_one(
-    scenario: Scenario, stage: Stage, folder: Path, *, quiet: bool = False, check_keys: bool = True
+    scenario: Scenario,
+    stage: Stage,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    check_keys: bool = True,
+    record_core: Path | None = None,
 ) -> bool:
-    """One call with its timeline, its files and its verdict."""
+    """One call with its timeline, its files and its verdict. `record_core`: where the product wrote the call's core log;
+    it gets the scenario's name."""
     console.print(f"\n{scenario.name}: {scenario.title}", style="bold", markup=False)
     stage.say = say
     timeline = Timeline(console)
@@ -187,6 +205,9 @@ async def _rehearse_one(
     await asyncio.to_thread(outcome.write, folder, stage.carrier)
     print_verdict(console, scenario.name, outcome.verdict)
     console.print(f"{folder}/recording.wav  result.json  carrier.jsonl", style="dim")
+    if record_core is not None:
+        written = core_log_path(record_core, call_key_of(outcome.leg.call_control_id))
+        console.print(str(written.rename(record_core / f"{scenario.name}.jsonl")), style="dim")
     return outcome.verdict.passed
 
 

@@ -5,6 +5,7 @@ Holds no state of calls and decides nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.call.resume import Paces
@@ -49,3 +50,5 @@ class CallServices:
     """Who understands the callers of agents that do not say."""
     paces: Paces = field(default_factory=Paces)
     """How fast each voice speaks, learned from what it said."""
+    record_core_dir: Path | None = None
+    """Where each call's events and commands are written, what was said included; None: nowhere."""

@@ -10,14 +10,12 @@ the log, the others do not notice.
 """
 
 import dataclasses
-import hashlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 import structlog
-from gevent import Greenlet
 from gevent.queue import Empty, SimpleQueue
 
 from backend.audio.echo import EchoGuard
@@ -39,26 +37,18 @@ from backend.call.commands import (
     Think,
     Transfer,
 )
-from backend.call.conversation import Conversation
+from backend.call.core_log import CoreStart
 from backend.call.events import (
     AgentDoneSpeaking,
-    CallHungUp,
-    CarrierCommandFailed,
     Event,
-    HangUpAccepted,
-    HangUpRefused,
     MediaStarted,
     MediaStopped,
     SpeechEnded,
     SpeechStarted,
-    SynthesisFailed,
-    TransferFailed,
 )
 from backend.call.leg import LegState
 from backend.carrier.base import MediaStream
 from backend.engines.stt import choose_recogniser
-from backend.engines.stt_carrier import CarrierTranscription
-from backend.errors import CallGone, CarrierError, StoreError
 from backend.metrics import (
     CHECK_INS,
     DRAFTS,
@@ -68,6 +58,8 @@ from backend.metrics import (
     FIRST_SENTENCE_SECONDS,
 )
 from backend.session.abort_chain import AbortChain, AbortReport, legs_of
+from backend.session.carrier_requests import CarrierRequests
+from backend.session.core_recorder import CoreRecorder, call_key_of
 from backend.session.ear import SAMPLE_RATE, Ear
 from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
@@ -107,18 +99,12 @@ class Session:
         self._stream = stream
         self._on_over = on_over
         self._inbox: SimpleQueue[Event] = SimpleQueue()
-        call_key = hashlib.sha256(call_control_id.encode()).hexdigest()[:12]
-        self._conversation = Conversation(
-            agent,
-            call_key=call_key,
-            direction=leg.direction,
-            may_barge_in=services.may_barge_in,
-            recogniser=choose_recogniser(agent.recogniser, services.stt_engine, services.recognisers),
-        )
+        recogniser = choose_recogniser(agent.recogniser, services.stt_engine, services.recognisers)
+        start = CoreStart(agent, call_key_of(call_control_id), leg.direction, services.may_barge_in, recogniser)
+        self._conversation = start.conversation()
+        self._core_recorder = CoreRecorder(services.record_core_dir, start)
         self._leg_commands = LegCommands(services, call_control_id)
-        self._carrier_ear = CarrierTranscription(
-            self._leg_commands.start_transcription, self._leg_commands.stop_transcription, agent.language
-        )
+        self._carrier = CarrierRequests(self._leg_commands, call_control_id, agent.language, self.post)
         self._transcriber: Transcriber | None = None
         self._thinker = Thinker(services.llm, agent, call_control_id, self.post)
         self._recorder = CallRecorder(services, call_control_id, leg)
@@ -132,8 +118,6 @@ class Session:
         self._handled_s = 0.0
         """How long the core took for the present event."""
         self._is_stillborn = False
-        self._uses_carrier_voice = False
-        self._helpers: set[Greenlet] = set()
         self._trace: deque[str] = deque(maxlen=TRACE_LENGTH)
         self._greenlet = gevent.spawn(self.run)
         self._start_watch = gevent.spawn_later(START_WITHIN_S, self._expect_start)
@@ -239,6 +223,8 @@ class Session:
             self._note("event", event)
         commands = self._conversation.handle(event, now)
         self._handled_s = self._clock.monotonic() - now
+        if self._core_recorder.is_on:
+            self._core_recorder.step(now, event, commands, self._conversation.deadline())
         if self._conversation.ignored_events > ignored_before:
             EVENTS_IGNORED.count(reason="stale_or_unexpected")
         for command in commands:
@@ -264,17 +250,10 @@ class Session:
                 self._thinker.stop(command.turn_id)
             case StartTranscription():
                 self._start_transcription(command)
-            case StopTranscription():
-                self._ask_carrier(self._carrier_ear.stop_transcription, command)
             case SpeakByCarrier():
-                self._uses_carrier_voice = True
-                self._ask_carrier(self._speak_by_carrier, command)
-            case SendDtmf():
-                self._ask_carrier(self._leg_commands.send_dtmf, command)
-            case Transfer():
-                self._ask_carrier(self._transfer, command)
-            case HangUp():
-                self._ask_carrier(self._hang_up, command)
+                self._carrier.speak(command)
+            case StopTranscription() | SendDtmf() | Transfer() | HangUp():
+                self._carrier.carry_out(command)
             case ReportTurn():
                 self._report_turn(command)
             case ReportDraft():
@@ -283,52 +262,6 @@ class Session:
                 self._recorder.finish(command, self._conversation, self._clock.monotonic())
             case _:
                 raise TypeError(f"no one carries out {type(command).__name__}")
-
-    # --- the carrier, each command in a greenlet of its own ---
-
-    def _ask_carrier(self, ask: Callable[..., None], *arguments: Any) -> None:
-        greenlet = gevent.spawn(self._ask_and_report, ask, *arguments)
-        self._helpers.add(greenlet)
-        greenlet.link(self._helpers.discard)
-
-    def _ask_and_report(self, ask: Callable[..., None], *arguments: Any) -> None:
-        with structlog.contextvars.bound_contextvars(call_control_id=self.call_control_id):
-            try:
-                ask(*arguments)
-            except CallGone:
-                self.post(CallHungUp(cause="already_ended"))
-            except (CarrierError, StoreError) as error:
-                log.warning("command_failed", command=ask.__name__, error=str(error))
-                self.post(CarrierCommandFailed(ask.__name__, getattr(error, "code", "")))
-
-    def _hang_up(self, command: HangUp) -> None:
-        try:
-            self._leg_commands.hang_up(command)
-        except CallGone:
-            self.post(CallHungUp(cause="already_ended"))
-        except CarrierError as error:
-            log.warning("hang_up_refused", attempt=command.attempt, error=str(error))
-            self.post(HangUpRefused())
-        else:
-            self.post(HangUpAccepted())
-
-    def _transfer(self, command: Transfer) -> None:
-        try:
-            self._leg_commands.transfer(command)
-        except CallGone:
-            raise
-        except CarrierError as error:
-            log.warning("transfer_failed", error=str(error))
-            self.post(TransferFailed(command.name))
-
-    def _speak_by_carrier(self, command: SpeakByCarrier) -> None:
-        try:
-            self._leg_commands.speak(command, self._agent.language)
-        except CallGone:
-            raise
-        except CarrierError as error:
-            log.warning("carrier_voice_failed", error=str(error))
-            self.post(SynthesisFailed(command.playback_id, command.generation, "carrier_voice"))
 
     # --- the recogniser of our own, if the agent has one ---
 
@@ -353,14 +286,12 @@ class Session:
         if self._transcriber is not None and command.recogniser == self._conversation.recogniser:
             self._transcriber.start()
         else:
-            self._ask_carrier(self._carrier_ear.start_transcription, command)
+            self._carrier.carry_out(command)
 
     # --- falling silent ---
 
     def _clear_carrier(self, command: AbortSpeech) -> None:
-        if self._uses_carrier_voice:  # clearing the media stream does not touch what the carrier itself says
-            self._uses_carrier_voice = False
-            self._ask_carrier(self._leg_commands.stop_playback, command.generation)
+        self._carrier.fall_silent(command.generation)
         if self._speaker is not None:
             self._speaker.clear_carrier(command.generation)
 
@@ -408,6 +339,7 @@ class Session:
     def _release(self) -> None:
         """Give everything back, whatever way the call ended."""
         self._start_watch.kill(block=False)
+        self._core_recorder.close()
         self._thinker.close()
         if self._abort_chain is not None:
             self._abort_chain.close()

@@ -25,6 +25,9 @@ class InstallationSettings(BaseModel):
         examples=["https://phone.example.com"],
     )  # fmt: skip
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    record_core_dir: str = Field(
+        "", description="For rehearsals: folder for each call's events and commands, what was said included. Empty: none.",
+    )  # fmt: skip
 
     # The web processes
     host: str = Field(

@@ -73,6 +73,8 @@ class Settings(VoiceSettings, RecognitionSettings, HearingSettings, Installation
             problems.append("STT_TOKEN: must have at least 16 characters in production")
         if self.public_base_url and not self.public_base_url.startswith("https://"):
             problems.append("PUBLIC_BASE_URL: must be https in production")
+        if self.record_core_dir:
+            problems.append("RECORD_CORE_DIR: must be empty in production; it writes what callers say to disk")
         return problems
 
     def secret_values(self) -> list[str]:

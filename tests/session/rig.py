@@ -6,6 +6,7 @@ Time stands still until `advance`; waits for greenlets and for the database's th
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -109,6 +110,7 @@ class Rig:
     clock: FakeClock = field(default_factory=FakeClock)
     may_barge_in: bool = True
     turn_model: TurnModel | None = None
+    record_core_dir: Path | None = None
     real_time: Clock | None = None
     """Instead of `clock`, for the few tests in which time must pass by itself."""
 
@@ -134,6 +136,7 @@ class Rig:
             recognisers={"sidecar": self.stt},
             may_barge_in=self.may_barge_in,
             max_calls=50,
+            record_core_dir=self.record_core_dir,
             media_url=lambda call: f"ws://offhook.test/media/{call}",
             audio_url=lambda *piece: "http://offhook.test" + audio_path(*piece),
         )

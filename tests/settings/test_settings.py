@@ -53,6 +53,14 @@ def test_production_needs_https_and_a_long_api_key(tmp_path: Path) -> None:
     assert "PUBLIC_BASE_URL: must be https" in text and "OFFHOOK_API_KEY: must have at least 16" in text
 
 
+def test_production_writes_no_calls_to_disk(tmp_path: Path) -> None:
+    """What callers say is recorded in rehearsals only."""
+    wanted = {**PRODUCTION, "RECORD_CORE_DIR": str(tmp_path / "core")}
+
+    assert "RECORD_CORE_DIR: must be empty in production" in problems(tmp_path, **wanted)
+    load(tmp_path, **{**wanted, "OFFHOOK_ENV": "development"})
+
+
 def test_a_server_without_keys_needs_no_model_key(tmp_path: Path) -> None:
     """OPENAI_BASE_URL may name one's own machine."""
     load(tmp_path, **{**PRODUCTION, "OPENAI_API_KEY": "", "OPENAI_BASE_URL": "http://127.0.0.1:8001/v1"})
