@@ -84,5 +84,7 @@ def run_client(script: str, *arguments: str, timeout_s: float = 60.0) -> dict[st
         timeout=timeout_s,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    # A greenlet that is still at work (a call's record being stored) may log behind the answer.
+    line = next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{"))
+    answer: dict[str, Any] = json.loads(line)
     return answer
