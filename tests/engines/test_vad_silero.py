@@ -1,5 +1,8 @@
 """Silero behind the contract: where speech begins and ends, what is not speech, many callers at once."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -304,3 +307,23 @@ def test_other_rates_are_refused(vad: SileroVad) -> None:
     """The model knows two."""
     with pytest.raises(EngineFailed):
         vad.open(24000)
+
+
+def test_the_first_speech_of_a_process_imports_nothing() -> None:
+    """An import in the middle of a step, numpy's masked arrays for a median, kept the hub for 15 ms once."""
+    script = (
+        "import sys\n"
+        "from backend.engines.vad_silero import SileroVad\n"
+        "from tests.engines.speech import silence, spoken\n"
+        "pcm = spoken('Yes.') + silence(0.5)\n"
+        "vad = SileroVad(capacity=1)\n"
+        "stream, before = vad.open(), set(sys.modules)\n"
+        "for start in range(0, len(pcm), 320):\n"
+        "    stream.push(pcm[start : start + 320])\n"
+        "    vad.step()\n"
+        "assert len(stream.edges()) == 2\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
