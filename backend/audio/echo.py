@@ -169,12 +169,6 @@ class EchoGuard:
 
     # --- what is asked ---
 
-    def newest(self, seconds: float, until: float) -> NDArray[np.int16]:
-        """So much of theirs, or less, up to that instant, which may lie half a second back."""
-        if self._theirs_began_at is None:
-            return np.zeros(0, np.int16)
-        return self._window(seconds, max(0, round((self._theirs_began_at + self._theirs_s - until) * RATE)))
-
     def may_echo(self, now: float) -> bool:
         """We played something that could still come back."""
         return now < self._is_sounding_until + LONGEST_DELAY_S + WINDOW_S

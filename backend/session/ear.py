@@ -6,10 +6,9 @@ VAD step by the worker's ticker. Instants are counted in samples, so a burst of 
 
 Our own echo is not the caller: a speech that is explained by what we play (`audio/echo.py`) is not told. When the caller
 talks over it, its beginning is told with the instant at which the caller began, and all else follows as usual. What is
-never told to begin is not told to end. Nor is a tone or music the caller (`audio/tonal.py`): while we are audible, what
-would be told is withheld as long as it is tonal.
+never told to begin is not told to end.
 
-| voice activity says | we played nothing lately | we did: an echo, or tonal     | … and it is neither      |
+| voice activity says | we played nothing lately | we did, and the sound is echo | … and it is not          |
 |---------------------|--------------------------|-------------------------------|--------------------------|
 | speech began        | SpeechStarted            | nothing; asked every 32 ms    | SpeechStarted, as it was |
 | it goes on          | SpeechLasted, once       | nothing                       | SpeechStarted, then that |
@@ -23,7 +22,6 @@ from collections.abc import Callable
 
 from backend.audio import g711
 from backend.audio.echo import EchoGuard, Verdict
-from backend.audio.tonal import WINDOW_S, is_tonal
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.clock import Clock
 from backend.engines.base import Vad
@@ -60,7 +58,7 @@ class Ear:
         self._guard = echo_guard
         self._withheld_from: float | None = None
         """When the speech began that goes on and was not told."""
-        self._was_echo = self._was_tonal = False
+        self._was_echo = False
         self._asked_at = 0.0
         self._lasts_from: float | None = None
         """When the speech began that was told, goes on, and has not lasted long enough yet."""
@@ -95,7 +93,7 @@ class Ear:
         if self._guard is not None and self._guard.may_echo(self._last_frame_at):
             self._guard.speech_began()
             self._withheld_from = at
-            self._was_echo = self._was_tonal = False
+            self._was_echo = False
             self._asked_at = 0.0
         else:
             self._tell(at)
@@ -108,14 +106,8 @@ class Ear:
             self._asked_at = now
             verdict = self._guard.judge(self._withheld_from, until, now)
             self._was_echo = self._was_echo or verdict is Verdict.ECHO
-            if verdict is Verdict.CALLER and is_tonal(self._guard.newest(WINDOW_S, now)):
-                self._was_tonal = True
-            elif verdict is Verdict.CALLER:
-                began = (
-                    max(self._withheld_from, now - _NOTICED_AFTER_S)
-                    if self._was_echo or self._was_tonal
-                    else self._withheld_from
-                )
+            if verdict is Verdict.CALLER:
+                began = max(self._withheld_from, now - _NOTICED_AFTER_S) if self._was_echo else self._withheld_from
                 self._withheld_from = None
                 self._tell(began)
         self._tell_if_lasted(until)
@@ -125,8 +117,6 @@ class Ear:
             began, self._withheld_from = self._withheld_from, None
             if self._was_echo or self._is_echo_after_all(began, at):
                 ECHOES_WITHHELD.count()
-                return
-            if self._was_tonal or self._is_tonal_after_all(at):
                 return
             self._tell(began)
         self._tell_if_lasted(at)
@@ -138,9 +128,6 @@ class Ear:
         if self._guard is None:
             return False
         return self._guard.judge(began, ended, self._last_frame_at, is_over=True) is Verdict.ECHO
-
-    def _is_tonal_after_all(self, ended: float) -> bool:
-        return self._guard is not None and is_tonal(self._guard.newest(WINDOW_S, ended))
 
     def _tell(self, at: float) -> None:
         self._lasts_from = at

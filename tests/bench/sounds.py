@@ -2,13 +2,10 @@
 
 Takes of six seconds each at -15 to -30 dBFS over hiss, through μ-law, the real detector and the real ear, while the agent is
 audible on a line without echo. An edge is a SpeechStarted; what would interrupt by sound alone is a SpeechLasted of the
-default agent's `interruption_by_sound_s`. The last rows are voices: how much later their beginning is told than without
-asking whether they are tonal.
+default agent's `interruption_by_sound_s`.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +15,16 @@ from backend.call.agent_config import TurnTakingSettings
 from backend.call.events import SpeechEnded, SpeechLasted, SpeechStarted
 from backend.engines.vad_silero import SileroVad
 from backend.rehearsal.carrier.speech import synthesise
-from backend.rehearsal.sounds import make_sound
-from backend.session import ear
+from backend.rehearsal.sounds import SoundName, make_sound
 from tests.audio.echo_call import Heard, listen
-from tests.audio.echo_paths import CALLER, CALLER_VOICES, RATE, Line
-from tests.bench.stage_runs import Figure, in_ms
+from tests.audio.echo_paths import RATE, Line
+from tests.bench.stage_runs import Figure
 
 TAKES = 100
 SECONDS = 6
-STEADY = ("hold_music", "tune", "ringback", "busy", "dtmf", "cough")
-BY_LENGTH = ("throaty_cough",)
-"""Not tonal: kept from interrupting by its length, or by having no words."""
+STEADY: tuple[SoundName, ...] = ("hold_music", "tune", "ringback", "busy", "dtmf", "cough")
+BY_LENGTH: tuple[SoundName, ...] = ("throaty_cough",)
+"""Partly voiced: kept from interrupting by its length, or by having no words."""
 LASTED_S = TurnTakingSettings().interruption_by_sound_s
 
 
@@ -46,7 +42,7 @@ def on_a_line(sound: NDArray[np.float64], seed: int, at_s: float = 0.0) -> Line:
     return Line("sound", 0.0, 0.0, played, g711.decode_ulaw(g711.encode_ulaw(clipped)), None)
 
 
-def take(vad: SileroVad, name: str, seed: int) -> Heard:
+def take(vad: SileroVad, name: SoundName, seed: int) -> Heard:
     level = float(np.random.default_rng(seed).uniform(-30, -15))
     made = np.frombuffer(make_sound(name, SECONDS, level, seed), np.int16).astype(np.float64)
     return listen(vad, on_a_line(made, seed), lasted_s=LASTED_S)
@@ -61,38 +57,6 @@ def lengths_s(heard: Heard) -> list[float]:
             found.append(event.at - began)
             began = None
     return found
-
-
-@contextmanager
-def nothing_is_tonal() -> Iterator[None]:
-    asked = ear.is_tonal
-    ear.is_tonal = lambda samples: False
-    try:
-        yield
-    finally:
-        ear.is_tonal = asked
-
-
-def voices(vad: SileroVad, takes: int) -> Figure:
-    later, lost = [], 0
-    for seed in range(takes):
-        voice = CALLER_VOICES[seed % len(CALLER_VOICES)]
-        words = np.frombuffer(synthesise(CALLER[seed % len(CALLER)], voice, 140 + seed % 7 * 10), np.int16)
-        line = on_a_line(words.astype(np.float64) * 0.5, seed, at_s=1 + seed % 10 / 100)
-        heard = listen(vad, line).starts()
-        with nothing_is_tonal():
-            unasked = listen(vad, line).starts()
-        if unasked and not heard:
-            lost += 1
-        elif unasked:
-            later.append(heard[0][0] - unasked[0][0])
-    p95_ms = 1000 * float(np.percentile(later, 95))
-    return Figure(
-        f"voices, {takes} takes: told later than without asking whether they are tonal",
-        "p95 ≤ 20 ms",
-        f"{in_ms(later)}; {lost} lost",
-        p95_ms <= 20.5 and not lost,
-    )
 
 
 def measure(takes: int = TAKES) -> list[Figure]:
@@ -111,7 +75,7 @@ def measure(takes: int = TAKES) -> list[Figure]:
                 interrupting == 0,
             )
         )
-    return [*figures, voices(vad, takes)]
+    return figures
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ from backend.audio import g711
 from backend.audio.echo import EchoGuard
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.engines.base import SpeechEdge
-from backend.rehearsal.sounds import make_sound
 from backend.session.ear import Ear
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_vad import FakeVad
@@ -207,32 +206,6 @@ def test_an_echo_too_short_to_be_judged_while_it_lasts_is_judged_when_it_is_over
     line.hear(g711.encode_ulaw(np.zeros(1600, np.int16)))
     line.stream.speech_until_s = None
     line.stream.find(SpeechEdge(False, 0.15))
-    line.vad.step()
-    line.ear.report()
-
-    assert line.posted == []
-
-
-def ringing(seconds: float) -> bytes:
-    """μ-law."""
-    return g711.encode_ulaw(np.frombuffer(make_sound("ringback", seconds), np.int16))
-
-
-def test_a_tone_while_we_speak_is_not_the_caller_and_a_voice_after_it_is() -> None:
-    """What begins after the tone is told to begin then."""
-    line = Echoing(ours=noise(2, 1), theirs=ringing(1.0))
-    assert line.posted == []
-    line.hear(noise(0.3, 2))
-
-    assert isinstance(line.posted[0], SpeechStarted)
-    assert line.posted[0].at == pytest.approx(1001.0, abs=0.1)
-
-
-def test_a_tone_that_is_over_at_once_is_not_told_either() -> None:
-    """Too short to be judged while it lasted."""
-    line = Echoing(ours=noise(2, 1), theirs=ringing(0.26)[:2080])
-    line.stream.speech_until_s = None
-    line.stream.find(SpeechEdge(False, 0.26))
     line.vad.step()
     line.ear.report()
 
