@@ -69,6 +69,7 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]
     """In each worker, after the fork."""
     worker.start_offhook()
     gc.freeze()
+    gc.collect()  # of nothing: the collector waits with a full round in proportion to what the last one left
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
