@@ -12,19 +12,20 @@ state or this class:
 | what do the caller's sounds, words and keys mean?  | `hearing.py`, with `endpointing.py` and `duplex.py` |
 | how does the agent fall silent, and go on          | `silencing.py`, with `false_interruption.py` |
 | can we hear the caller at all?                     | `listening.py`    |
-| what does the model do, is it asked again?         | `answering.py`, `tools.py` |
+| what does the model do, is it asked again?         | `answering.py`, `tool_use.py` with `tools.py` |
 | is the model asked before the turn has ended?      | `speculation.py`  |
 | how do words reach the caller, what was heard?     | `saying.py`, `playback.py` |
 | whose silence is it, and what follows              | `clocks.py`, `dead_air.py`, `no_progress.py` |
 | the caller is handed to somebody; is a machine     | `transfer.py`; `machine.py` |
-| when is a call over, is the leg really gone?       | `ending.py`, `hangup.py` |
+| when is a call over, is the leg really gone?       | `closing.py`, with `ending.py` and `hangup.py` |
 | whose turn is it, for the display and the record   | `turn.py`         |
 """
 
 from backend.call.agent_config import AgentConfig
 from backend.call.answering import Answering, AnswerReport
 from backend.call.clocks import Clocks
-from backend.call.commands import Command, HangUp, SendDtmf, SpeechKind
+from backend.call.closing import Closing
+from backend.call.commands import Command, HangUp, SpeechKind
 from backend.call.dead_air import CheckIn, DeadAir, GiveUp
 from backend.call.ending import Ending
 from backend.call.endpointing import Endpointing, Guess
@@ -61,7 +62,7 @@ from backend.call.playback import Ledger
 from backend.call.saying import Saying, SpeechReport
 from backend.call.silencing import Silencing
 from backend.call.speculation import Speculation
-from backend.call.tools import ConnectTo, EndCall, Hold, PressKeys, Refused, parse_tool_use
+from backend.call.tool_use import ToolUse
 from backend.call.transfer import Transferring, TransferStep
 from backend.call.turn import Turn, TurnState
 
@@ -102,8 +103,12 @@ class Conversation:
         )
         self._machine = AnsweringMachine(agent.answering_machine, direction)
         self._ending = Ending(settings.dead_air_settings, self.ledger, self.hangup)
+        self._closing = Closing(
+            agent, direction, self.turn, self.ledger, self._hearing, self._answering, self._speculation,
+            self._saying, self._silencing, self._transfer, self._ending,
+        )  # fmt: skip
+        self._tool_use = ToolUse(agent, self.history, self.dead_air, self._answering, self._transfer, self._closing)
         self._started_at: float | None = None
-        self._dtmf_count = 0
         self._commands: list[Command] = []
 
     # --- the two questions ---
@@ -155,7 +160,7 @@ class Conversation:
             case MediaStarted() if self._started_at is None:
                 self._begin(now)
             case CallHungUp():
-                self._finish(event.cause, event.source)
+                self._ask(*self._closing.finish(event.cause, event.source))
             case MediaStopped():
                 self._ending.media_lost(now)
             case _ if self._started_at is None:
@@ -188,7 +193,8 @@ class Conversation:
             case CarrierCommandFailed(command="start_transcription") if self._listening.failed(now):
                 pass
             case DrainRequested():
-                self._close("worker_stopped", self.agent.settings.no_progress.apology_message, now)
+                apology = self.agent.settings.no_progress.apology_message
+                self._ask(*self._closing.close("worker_stopped", apology, now))
                 self._ending.must_end_by(now + event.within_s)
             case _:
                 self.ignored_events += 1
@@ -234,7 +240,7 @@ class Conversation:
         if isinstance(event, SentenceWritten):
             self._say("answer", event.text, now)
         elif isinstance(event, ToolCalled):
-            self._use_tool(event, now)
+            self._ask(*self._tool_use.use(event, now))
         self._ask(*self._answering.take(event, now, self._ending.is_closing, self._transfer.is_wanted))
 
     def _take_machine(self, now: float) -> None:
@@ -242,7 +248,7 @@ class Conversation:
         if policy != "ignore":
             self._silence(now)
         if policy == "hang_up":
-            self._close("machine", "", now)
+            self._ask(*self._closing.close("machine", "", now))
 
     # --- what is due, most urgent first ---
 
@@ -261,10 +267,10 @@ class Conversation:
         self._consider_callers_silence(now)
         self._consider_transfer(now)
         if self._machine.due(now):
-            self._close("machine", self.agent.machine_message, now)
+            self._ask(*self._closing.close("machine", self.agent.machine_message, now))
         self._consider_length(now)
         if self._ending.is_media_loss_due(now, self._transfer.is_handed_over):
-            self._close("media_lost", "", now)
+            self._ask(*self._closing.close("media_lost", "", now))
         self._consider_closing(now)
         if self._started_at is not None:
             self.turn.follow(self.is_agent_speaking, self._answering.is_under_way)
@@ -272,14 +278,14 @@ class Conversation:
 
     def _consider_hang_up(self, now: float) -> None:
         if self._transfer.is_over(now):
-            self._finish("time_limit", "")
+            self._ask(*self._closing.finish("time_limit", ""))
         match self.hangup.due(now):
             case _ if self.is_over:
                 pass
             case HangUpStep.ASK:
                 self._ask(HangUp(self.hangup.ask(now)))
             case HangUpStep.UNCONFIRMED:
-                self._finish("unconfirmed", "")
+                self._ask(*self._closing.finish("unconfirmed", ""))
 
     def _consider_listening(self, now: float) -> None:
         match self._listening.due(now) if self._is_with_caller() else None:
@@ -288,7 +294,7 @@ class Conversation:
             case ListeningStep.STOP:
                 self._ask(self._listening.stop())
             case ListeningStep.GIVE_UP:
-                self._give_up(now)
+                self._ask(*self._closing.give_up(now))
         text = self.agent.settings.turn_taking.repeat_message
         if self._is_with_caller() and self._is_line_free() and self._listening.take_repeat(now) and text:
             self._say("repeat_request", text, now)
@@ -313,16 +319,16 @@ class Conversation:
                 if not is_speech_stuck:
                     self._ask(*self._answering.ask_elsewhere())
             case Step.GIVE_UP:
-                self._give_up(now)
+                self._ask(*self._closing.give_up(now))
 
     def _consider_callers_silence(self, now: float) -> None:
         match self.dead_air.due(now):
             case CheckIn(text=text):
                 self._say("check_in", text, now)
             case GiveUp() if self._listening.is_deaf(now):
-                self._give_up(now)  # silence is our own failure then
+                self._ask(*self._closing.give_up(now))  # silence is our own failure then
             case GiveUp():
-                self._close("caller_silent", self.agent.settings.dead_air_settings.goodbye_message, now)
+                self._ask(*self._closing.close_politely("caller_silent", now))
 
     def _consider_transfer(self, now: float) -> None:
         match self._transfer.due(now, self._is_line_free()):
@@ -337,7 +343,7 @@ class Conversation:
             case "warn":
                 self.history.note("One minute of this call is left. Bring the conversation to an end.", now)
             case "close":
-                self._close("max_duration", self.agent.settings.dead_air_settings.goodbye_message, now)
+                self._ask(*self._closing.close_politely("max_duration", now))
 
     def _consider_closing(self, now: float) -> None:
         if not self._ending.is_hang_up_due(now, self._answering.is_under_way, self._transfer.is_handed_over):
@@ -356,48 +362,6 @@ class Conversation:
 
     def _silence(self, now: float) -> None:
         self._ask(*self._silencing.silence(now))
-
-    def _use_tool(self, event: ToolCalled, now: float) -> None:
-        use = parse_tool_use(self.agent, event.name, event.arguments)
-        match use:
-            case Hold():
-                self.dead_air.hold_asked()
-            case EndCall():
-                goodbye = "" if self._answering.has_spoken else self.agent.settings.dead_air_settings.goodbye_message
-                self._close("agent_hung_up", goodbye, now, keep_answer=True)
-            case ConnectTo(target=target):
-                self._transfer.want(target)
-            case PressKeys(digits=digits):
-                self._dtmf_count += 1
-                self._ask(SendDtmf(digits, self._dtmf_count))
-        result = use.reason if isinstance(use, Refused) else "ok"
-        self.history.tool_used(event.tool_call_id, event.name, event.arguments, result, now)
-        if isinstance(use, Refused):
-            self._answering.tool_refused()
-
-    def _give_up(self, now: float) -> None:
-        """Nothing helped: apologise, then hand the caller to a person or hang up."""
-        say = self._saying.say_by_carrier if self.ledger.requested() else self._saying.say  # a voice that hangs is dead
-        self._silence(now)
-        settings = self.agent.settings.no_progress
-        self._ask(*say("apology", settings.apology_message, now))
-        self._transfer.want(self.agent.target(settings.transfer_target) if settings.transfer_target else None)
-        self._close("failed", "", now)
-
-    def _close(self, outcome: str, goodbye: str, now: float, *, keep_answer: bool = False) -> None:
-        """End the call once what is being said, and the goodbye, was heard."""
-        if not self._ending.close(outcome, now):
-            return
-        self._hearing.forget()
-        if not keep_answer:
-            self._ask(*self._answering.drop(now))
-        if goodbye:
-            self._say("goodbye", goodbye, now)
-
-    def _finish(self, cause: str, source: str) -> None:
-        self.turn.move(TurnState.TERMINATED)
-        self._ask(*self._speculation.drop(), *self._answering.drop(self._answering.idle_from))
-        self._ask(self._ending.finish(cause, source, self.direction, self._transfer.is_bridged))
 
     # --- derived state ---
 

@@ -17,6 +17,7 @@
     speech_cache a check-in that was made before: command to first frame
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
     stt_sidecar  memory of the STT sidecar after 500 sessions; 20 calls at once: word delay, CPU
+    heard_history  what is kept of 500 interrupted answers, against what the carrier had played
     speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
@@ -141,6 +142,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "speech_cache": lambda: command("tests.bench.bench_speech_cache"),
     "smart_turn": smart_turn.measure,
     "stt_sidecar": stt_sidecar.measure,
+    "heard_history": lambda: command("tests.bench.heard_history"),
     "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
 

@@ -1,6 +1,7 @@
 """The owner's ledger: every (state, event) cell, and how long the agent may count as speaking."""
 
 import itertools
+import random
 from collections.abc import Callable
 
 import pytest
@@ -262,3 +263,29 @@ def test_a_mark_within_a_piece_corrects_when_it_began_and_an_older_one_changes_n
 
     assert piece.word_starts_s == [0.0, 0.5, 1.0, 1.5] and piece.over_by == over_by == pytest.approx(14.0)
     assert cut.heard_words == 2
+
+
+def test_what_is_kept_is_within_a_word_of_what_was_played() -> None:
+    """500 interruptions at random moments of random texts. The carrier begins up to 60 ms after we believe, and its marks,
+    one each 0.8 s, take up to 80 ms more; words may be as short as a tenth of a second."""
+    dice = random.Random(6)
+    for number in range(500):
+        lengths = [dice.uniform(0.1, 0.7) for _ in range(20)]
+        starts = [sum(lengths[:index]) for index in range(20)]
+        plays_from, whole_s = 100.0 + dice.uniform(0, 0.06), sum(lengths)
+        ledger = Ledger()
+        piece = ledger.ask("answer", " ".join("a" * max(1, round(15 * length)) for length in lengths), 99.0)
+        ledger.started(piece.playback_id, 100.0)
+        ledger.words_timed(piece.playback_id, 0, starts)
+        ledger.handed_over(piece.playback_id, whole_s, 100.1)
+        cut_at = dice.uniform(100.05, plays_from + whole_s)
+        for mark in range(1, int(whole_s / 0.8)):
+            reported_at = plays_from + 0.8 * mark + dice.uniform(0, 0.08)
+            if reported_at < cut_at:
+                ledger.progressed(piece.playback_id, 0.8 * mark, reported_at)
+
+        ledger.clear(cut_at)
+
+        played_s = cut_at - plays_from
+        played = sum(start + 0.8 * length <= played_s for start, length in zip(starts, lengths, strict=True))
+        assert abs(piece.heard_words - played) <= 1, number
