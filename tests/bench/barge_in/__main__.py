@@ -46,6 +46,8 @@ REOPENED_WITHIN_S = 0.4
 MOST_DRIFT_KIB = 1.0
 """Per call, over all processes (failures.md, T24)."""
 SOAK_AT_ONCE = 10
+SLOW_S = 0.09
+"""From here on an interruption is listed with its words."""
 
 
 async def interrupt(stage: Stage, stack: Stack, calls: int, recogniser: str) -> tuple[list[Figure], list[Figure]]:
@@ -54,6 +56,14 @@ async def interrupt(stage: Stage, stack: Stack, calls: int, recogniser: str) -> 
     seen = await observed(placed, stage, stack)
     cuts = [one for one in seen if one.cleared_at is not None]
     say(f"{len(seen)} times somebody spoke while the agent did, {len(cuts)} times it was stopped")
+    words = {
+        (one.outcome.leg.call_control_id, speech.started_at): speech.text
+        for one in placed
+        for speech in one.outcome.facts.said
+    }
+    for cut in cuts:
+        if (late := _to_clear(cut) or 0.0) > SLOW_S:
+            say(f"{1000 * late:.0f} ms: {words.get((cut.call_control_id, cut.spoken_at), 'somebody')}")
     speaking = [
         _times("caller's first sample → clear at the carrier, shortest interruption excluded", 90, cuts, _to_clear),
         _times(
