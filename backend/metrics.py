@@ -10,6 +10,7 @@ label ever holds a call, a number or a caller's word.
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -60,6 +61,19 @@ class BoundedCounter:
             self._counter.inc(amount)
 
 
+class BoundedHistogram:
+    """A histogram whose labels cannot grow without end."""
+
+    def __init__(self, name: str, help_text: str, *labels: str, buckets: Sequence[float]) -> None:
+        self._histogram = Histogram(name, help_text, labels, buckets=buckets)
+        self._bounded = BoundedLabels()
+
+    def observe(self, seconds: float, **labels: str) -> None:
+        """Count `seconds`, with exactly the labels it was defined with."""
+        bounded = {name: self._bounded(name, value) for name, value in labels.items()}
+        self._histogram.labels(**bounded).observe(seconds)
+
+
 WEBHOOKS = BoundedCounter("offhook_webhooks_total", "Webhooks received", "event_type", "outcome")
 WEBHOOK_SECONDS = Histogram("offhook_webhook_seconds", "Time to answer a webhook", buckets=_SHORT)
 EVENTS_IGNORED = BoundedCounter("offhook_events_ignored_total", "Events that changed nothing, by reason", "reason")
@@ -97,10 +111,10 @@ RECOGNISER_STEPS = BoundedCounter(
 TRANSCRIPTS_SKIPPED = BoundedCounter(
     "offhook_transcripts_skipped_total", "Transcripts dropped, or cut", "recogniser", "reason"
 )
-ABORT_LEG_SECONDS = Histogram(
+ABORT_LEG_SECONDS = BoundedHistogram(
     "offhook_abort_leg_seconds",
     "From the decision to silence the agent until a leg of the abort chain was over",
-    ("leg",),
+    "leg",
     buckets=(0.0005, 0.001, 0.0025, *_SHORT),
 )
 ABORT_LEGS = BoundedCounter("offhook_abort_legs_total", "Legs of the abort chain", "leg", "outcome")

@@ -332,7 +332,7 @@ class Conversation:
 
     def _consider_transfer(self, now: float) -> None:
         match self._transfer.due(now, self._is_line_free()):
-            case TransferStep.ASK:
+            case TransferStep.ASK if not self.hangup.is_asked:  # later it comes too late
                 self._ask(self._transfer.ask(now))
             case TransferStep.FAILED if not self._ending.is_closing:
                 self.history.note("The transfer failed. Tell the caller and go on.", now)

@@ -212,7 +212,7 @@ class AbortChain:
         for time in report.legs:
             ABORT_LEGS.count(leg=time.leg.value, outcome=time.outcome)
             if time.outcome != "absent":
-                ABORT_LEG_SECONDS.labels(time.leg.value).observe(max(0.0, time.began_s + time.took_s))
+                ABORT_LEG_SECONDS.observe(max(0.0, time.began_s + time.took_s), leg=time.leg.value)
         log.info("speech_aborted", call_control_id=self._call_control_id, **report.fields())
         self._report(report)
 

@@ -10,10 +10,12 @@ from backend.call.events import (
     DrainRequested,
     Event,
     MediaStarted,
+    MediaStopped,
     SentenceWritten,
     SpeechEnded,
     SpeechStarted,
     SynthesisStarted,
+    ToolCalled,
     TranscriptReceived,
 )
 
@@ -93,3 +95,18 @@ def test_a_leg_that_is_gone_ends_everything_at_once() -> None:
     assert kinds(commands) == ["StopThinking", "FinishCall"]
     assert isinstance(commands[-1], FinishCall) and commands[-1].who_hung_up == "caller"
     assert call.conversation.is_over and call.take(None, 200.0) == []
+
+
+def test_a_transfer_that_was_still_wanted_is_not_made_once_the_hang_up_was_asked_for() -> None:
+    """The media are gone before the line was free for it."""
+    call = Call(transfer_targets=[DESK], tools=["transfer"])
+    call.take(SentenceWritten(call.turn_id, "I connect you."), 98.5)
+    call.take(SynthesisStarted("1-1", 1), 99.0)
+    call.take(ToolCalled(call.turn_id, "t1", "transfer", {"target": "desk"}), 99.1)
+    call.take(MediaStopped("gone"), 99.2)
+
+    asked = []
+    for tenths in range(300):
+        asked += kinds(call.take(None, 99.3 + tenths / 10))
+
+    assert "HangUp" in asked and "Transfer" not in asked

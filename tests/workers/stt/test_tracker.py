@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from backend.rehearsal.carrier import speech
 from backend.workers.stt.phrase_book import Phrase
 from backend.workers.stt.recogniser import Samples
 from backend.workers.stt.scripted import _sound, speak
@@ -18,6 +19,13 @@ PHRASES = [
     "Can you tell me, please, where my parcel is?", "My number is four one five two.",
 ]  # fmt: skip
 TABLE, PARCEL = PHRASES[3], PHRASES[10]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_voice_of_its_own() -> None:
+    """What espeak-ng says depends a little on what it said before: whatever other tests had it say must not count here."""
+    speech._espeak = None
+    speech.synthesise.cache_clear()
 
 
 @lru_cache(1)
