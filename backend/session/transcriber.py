@@ -190,9 +190,10 @@ class Transcriber:
             return
         voice_to_s = self._heard_s if self._is_voiced else self._voice_to_s
         is_unknown = not self._is_away and voice_to_s > self._known_until_s + SHORTEST_VOICE_S
-        begin_s = self._heard_s
+        oldest_s = self._heard_s - self._kept_bytes / self._bytes_per_s
+        # Somebody else heard what was said until now, but a word may be beginning that nobody has noticed yet.
+        begin_s = max(self._heard_s - PRE_ROLL_S, oldest_s) if self._is_away else self._heard_s
         if is_unknown:
-            oldest_s = self._heard_s - self._kept_bytes / self._bytes_per_s
             begin_s = max(self._known_until_s, self._voice_from_s - PRE_ROLL_S, oldest_s)
             stream.speech_started()
         listener.begins_at_s = begin_s

@@ -199,7 +199,8 @@ def test_a_sidecar_that_stays_away_is_told_so_and_what_the_stand_in_heard_is_not
     line.voice(0.5)
     line.stt.stream.say("mine", start_s=1.8, end_s=2.1)
 
-    assert line.frames_fed()[0] == opened_with
+    # A little of what was before: a word that had just begun would lose its first sound.
+    assert line.frames_fed()[0] == opened_with - round(PRE_ROLL_S / 0.02)
     assert len(line.of(RecogniserReady)) == 2
     assert [event.text for event in line.of(TranscriptReceived)] == ["mine"]
 
