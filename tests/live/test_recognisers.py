@@ -102,16 +102,16 @@ def test_a_sidecar_that_is_killed_is_used_again_when_the_supervisor_has_started_
     )  # fmt: skip
     pid = int(heard_by_sidecar.stack.programs()["stt"]["pid"])
 
-    async def kill_when_the_greeting_is_over() -> Outcome:
+    async def kill_while_the_greeting_is_said() -> Outcome:
         stage = heard_by_sidecar.stage
-        before = len(greetings_over(stage))
+        before = len(stage.carrier.log.of("mark_returned"))  # the first one comes inside the greeting
         running = asyncio.ensure_future(run_scenario(scenario, stage, check_keys=False))
-        while not running.done() and len(greetings_over(stage)) == before:
+        while not running.done() and len(stage.carrier.log.of("mark_returned")) == before:
             await asyncio.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
         return await running
 
-    outcome = heard_by_sidecar.run(kill_when_the_greeting_is_over())
+    outcome = heard_by_sidecar.run(kill_while_the_greeting_is_said())
 
     assert [str(check) for check in outcome.verdict.failed_checks] == []
     assert any("transcription_stop" in str(entry.data) for entry in outcome.facts.entries)
