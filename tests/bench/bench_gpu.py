@@ -16,7 +16,6 @@ The table is printed and written to tests/bench/results/, named after the device
 
 import logging
 import random
-import re
 import sys
 import tempfile
 import threading
@@ -30,7 +29,7 @@ from backend.workers.tts.pocket.adapter import Pocket, PocketSettings
 from backend.workers.tts.pocket.batch import Batch
 from backend.workers.tts.pocket.model import load_model
 from backend.workers.tts.pocket.pieces import Cutter
-from tests.bench.device import device_name, percentile
+from tests.bench.device import device_name, percentile, write_table
 from tests.fakes.pocket_fixture import write_model
 
 STREAMS = (1, 8, 32, 64, 128, 200, 400)
@@ -41,7 +40,6 @@ MOST_PAUSE_S = 1.0
 CANCEL_EVERY = 5
 BARE_STEPS = 20
 TARGET_STREAMS, TARGET_FIRST_MS = 200, 300.0
-RESULTS = Path(__file__).parent / "results"
 COLUMNS = (
     "streams",
     "step bare ms",
@@ -173,7 +171,8 @@ def main(numbers: tuple[int, ...]) -> int:
             print(" | ".join(text.rjust(len(head)) for text, head in zip(rows[number][0], COLUMNS, strict=True)))
         slots_left = engine.stepper.slots_used if engine.stepper else 0
         engine.unload()
-    write_table(weights, load_s, seconds, [row for row, _ in rows.values()])
+    listened = f"{seconds:.0f} s of listening for each number of streams; see bench_gpu.py for what the columns mean."
+    write_table("pocket-tts", weights, load_s, listened, COLUMNS, [row for row, _ in rows.values()])
     within = [number for number, (_, is_within) in rows.items() if is_within]
     print(f"first audio p95 ≤ {TARGET_FIRST_MS:.0f} ms and no underrun: up to {max(within, default=0)} streams")
     if slots_left:
@@ -181,25 +180,6 @@ def main(numbers: tuple[int, ...]) -> int:
     missed = is_gpu and TARGET_STREAMS in rows and TARGET_STREAMS not in within
     print(f"target of {TARGET_STREAMS} streams: {'MISSED' if missed else 'met' if is_gpu else 'needs a GPU'}")
     return 1 if missed or slots_left else 0
-
-
-def write_table(weights: str, load_s: float, seconds: float, rows: list[list[str]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", device_name().lower()).strip("-")
-    memory = f", {torch.cuda.max_memory_allocated() / 1e9:.1f} GB of its memory" if torch.cuda.is_available() else ""
-    lines = [
-        f"# pocket-tts on {device_name()}",
-        "",
-        f"Weights: {weights}. torch {torch.__version__}. Loaded in {load_s:.1f} s{memory}.",
-        f"{seconds:.0f} s of listening for each number of streams; see bench_gpu.py for what the columns mean.",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"| {' | '.join('---:' for _ in COLUMNS)} |",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
-    path = RESULTS / f"pocket-{slug}.md"
-    path.write_text("\n".join(lines) + "\n")
-    print(f"written to {path}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ tests/bench/results/, named after the device.
 """
 
 import random
-import re
 import sys
 import tempfile
 import time
@@ -36,7 +35,7 @@ from backend.workers.stt.nemotron.model import load_model
 from backend.workers.stt.nemotron.recogniser import Hearing, Nemotron
 from backend.workers.stt.nemotron.words import FRAME_S
 from backend.workers.stt.recogniser import Piece, RecogniserBroken, Words
-from tests.bench.device import device_name, percentile
+from tests.bench.device import device_name, percentile, write_table
 from tests.fakes.nemotron_fixture import speech, write_model
 from tests.workers.stt.nemotron.hearing import mel_chunks, package_encodes, package_streams, package_tokens
 
@@ -51,7 +50,6 @@ VOICES = 16
 TELEPHONE_S = 0.02
 BARE_STEPS = 10
 TARGET_STREAMS, TARGET_WORD_MS, TARGET_EXACT = 300, 400.0, 1e-5
-RESULTS = Path(__file__).parent / "results"
 COLUMNS = (
     "streams",
     "step bare ms",
@@ -207,7 +205,11 @@ def curve(numbers: tuple[int, ...]) -> int:
         )
     slots_left = nemotron.batch.slots_used
     nemotron.unload()
-    write_table(weights, load_s, [row for row, _ in rows.values()])
+    spoken = (
+        "Chunks of 160 ms, float32.\n"
+        f"{seconds():.0f} s of speaking for each number of streams; see bench_stt_gpu.py for what the columns mean."
+    )
+    write_table("Nemotron", weights, load_s, spoken, COLUMNS, [row for row, _ in rows.values()])
     within = [number for number, (_, is_within) in rows.items() if is_within]
     print(f"word delay p95 ≤ {TARGET_WORD_MS:.0f} ms: up to {max(within, default=0)} streams")
     if slots_left:
@@ -269,25 +271,6 @@ def exact(full_size: bool, calls: int = 3, seconds: float = 2.4) -> int:
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max())
-
-
-def write_table(weights: str, load_s: float, rows: list[list[str]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", device_name().lower()).strip("-")
-    memory = f", {torch.cuda.max_memory_allocated() / 1e9:.1f} GB of its memory" if torch.cuda.is_available() else ""
-    lines = [
-        f"# Nemotron on {device_name()}",
-        "",
-        f"Weights: {weights}. torch {torch.__version__}. Loaded in {load_s:.1f} s{memory}. Chunks of 160 ms, float32.",
-        f"{seconds():.0f} s of speaking for each number of streams; see bench_stt_gpu.py for what the columns mean.",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"| {' | '.join('---:' for _ in COLUMNS)} |",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
-    path = RESULTS / f"nemotron-{slug}.md"
-    path.write_text("\n".join(lines) + "\n")
-    print(f"written to {path}")
 
 
 if __name__ == "__main__":

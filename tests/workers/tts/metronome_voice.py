@@ -7,40 +7,25 @@ is how many times 20 ms they say.
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from backend.settings import Settings
 from backend.workers.tts import adapter
-from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, not_counted
+from backend.workers.tts.adapter import Samples, ShouldStop, Spend, not_counted
+from tests.workers.tts.made_up_voice import MadeUpVoice
 
 RATE = 8000
 FRAME_S = 0.02
 AHEAD_S, STEP_FRAMES = 0.5, 4
 
 
-class MetronomeVoice:
+class MetronomeVoice(MadeUpVoice):
     """An `Adapter`."""
 
     name = "metronome"
     native_sample_rate = RATE
-
-    @classmethod
-    def configured(cls, settings: Settings) -> "MetronomeVoice":
-        return cls()
-
-    def load(self) -> None:
-        pass
-
-    def unload(self) -> None:
-        pass
-
-    def voices(self) -> Sequence[VoiceInfo]:
-        return [VoiceInfo("metronome", "en"), VoiceInfo("ahead", "en")]
-
-    def has_voice(self, name: str) -> bool:
-        return name in ("metronome", "ahead")
+    names = ("metronome", "ahead")
 
     def synthesize(
         self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted

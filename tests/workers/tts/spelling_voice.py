@@ -7,14 +7,14 @@ like a voice that keeps its stream a little ahead of playout, so that a worker c
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from backend.audio import g711
-from backend.settings import Settings
 from backend.workers.tts import adapter
-from backend.workers.tts.adapter import Samples, ShouldStop, Spend, VoiceInfo, not_counted
+from backend.workers.tts.adapter import Samples, ShouldStop, Spend, not_counted
+from tests.workers.tts.made_up_voice import MadeUpVoice
 
 WORDS = (  # noqa: SIM905  one long list, read as words
     "apple banjo cedar dolphin eagle forest garden harbour island jungle kettle lemon "
@@ -28,27 +28,12 @@ RATE = 24000
 PIECE_S = 0.05
 
 
-class SpellingVoice:
+class SpellingVoice(MadeUpVoice):
     """An `Adapter`."""
 
     name = "spelling"
     native_sample_rate = RATE
-
-    @classmethod
-    def configured(cls, settings: Settings) -> "SpellingVoice":
-        return cls()
-
-    def load(self) -> None:
-        pass
-
-    def unload(self) -> None:
-        pass
-
-    def voices(self) -> Sequence[VoiceInfo]:
-        return [VoiceInfo("speller", "en"), VoiceInfo("other-speller", "en")]
-
-    def has_voice(self, name: str) -> bool:
-        return name in ("speller", "other-speller")
+    names = ("speller", "other-speller")
 
     def synthesize(
         self, text: str, voice: str, should_stop: ShouldStop, spend: Spend = not_counted
