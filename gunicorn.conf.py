@@ -59,7 +59,7 @@ def on_starting(server):  # type: ignore[no-untyped-def]
 
 def when_ready(server):  # type: ignore[no-untyped-def]
     """In the master, when the application is loaded and no worker is forked yet: what is there now stays for ever. The
-    garbage collector of a worker would go through all of it again and again (50 ms and more in which no call is served)
+    garbage collector of a worker would go through all of it again and again (0.2 s here, in which no call is served)
     and, by writing to it, give each worker a copy of its own (74 MB)."""
     gc.collect()
     gc.freeze()

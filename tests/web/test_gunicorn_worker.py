@@ -60,7 +60,7 @@ def test_a_termination_before_the_worker_is_complete_just_stops(made: OffhookWor
 
 
 def test_what_the_master_loaded_is_none_of_the_garbage_collectors_business(tmp_path: Path) -> None:
-    """A full collection in a worker would stop every call for 50 ms and copy 74 MB of shared memory."""
+    """A full collection in a worker would stop every call for 0.2 s and copy 74 MB of shared memory."""
     script = (
         "import gc, runpy; conf = runpy.run_path('gunicorn.conf.py'); before = gc.get_freeze_count(); "
         "conf['when_ready'](None); print(before, gc.get_freeze_count(), len(gc.get_objects()))"
