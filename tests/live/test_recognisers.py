@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -37,6 +37,11 @@ def test_the_shipped_question_and_answer_is_heard_by_the_sidecar(heard_by_sideca
 
     assert [str(check) for check in outcome.verdict.failed_checks] == []
     assert not asked_the_carrier(outcome)
+
+
+def all_marks(stage: Stage) -> list[LogEntry]:
+    """The first one of a call comes inside its greeting."""
+    return stage.carrier.log.of("mark_returned")
 
 
 def greetings_over(stage: Stage) -> list[LogEntry]:
@@ -82,8 +87,12 @@ def test_a_sidecar_that_freezes_in_mid_call_costs_the_caller_one_repetition(hear
     assert asked_the_carrier(outcome)
 
 
-def test_a_sidecar_that_is_killed_is_used_again_when_the_supervisor_has_started_it(heard_by_sidecar: LiveStack) -> None:
-    """The question after its death is understood by the carrier, the one after its return by the sidecar."""
+@pytest.mark.parametrize("marks", [all_marks, greetings_over], ids=["inside the greeting", "at its end"])
+def test_a_sidecar_that_is_killed_is_used_again_when_the_supervisor_has_started_it(
+    heard_by_sidecar: LiveStack, marks: Callable[[Stage], list[LogEntry]]
+) -> None:
+    """The question after its death is understood by the carrier, or by the sidecar if that is back already; the one after
+    its return by the sidecar."""
     answered = {"kind": "answer", "text": ANSWER, "within_s": 3.5}
     scenario = Scenario.model_validate(
         {
@@ -102,16 +111,16 @@ def test_a_sidecar_that_is_killed_is_used_again_when_the_supervisor_has_started_
     )  # fmt: skip
     pid = int(heard_by_sidecar.stack.programs()["stt"]["pid"])
 
-    async def kill_while_the_greeting_is_said() -> Outcome:
+    async def kill_at_the_next_mark() -> Outcome:
         stage = heard_by_sidecar.stage
-        before = len(stage.carrier.log.of("mark_returned"))  # the first one comes inside the greeting
+        before = len(marks(stage))
         running = asyncio.ensure_future(run_scenario(scenario, stage, check_keys=False))
-        while not running.done() and len(stage.carrier.log.of("mark_returned")) == before:
+        while not running.done() and len(marks(stage)) == before:
             await asyncio.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
         return await running
 
-    outcome = heard_by_sidecar.run(kill_while_the_greeting_is_said())
+    outcome = heard_by_sidecar.run(kill_at_the_next_mark())
 
     assert [str(check) for check in outcome.verdict.failed_checks] == []
     assert any("transcription_stop" in str(entry.data) for entry in outcome.facts.entries)

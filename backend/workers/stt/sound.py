@@ -5,9 +5,13 @@ of the energy in sixteen bands, less its mean, with a length of one) times the s
 to 1. So a silent frame is all zeros, the product of two frames is how much they have in common, and the product of a frame
 with itself is how much there was to have in common. Twice the first over the sum of the second is `likeness`: 1 for the
 same sound, whatever its gain, near 0 for sound against silence, and silence against silence says nothing at all.
+
+A line's own noise is silence too: what is less than ABOVE_NOISE_DB louder than the quietest frame of the last NOISE_WITHIN
+is not audible. The quietest frame counts up to LOUDEST_NOISE_DB only, or the first word on a line would hide itself.
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from backend.workers.stt.recogniser import Samples
@@ -19,6 +23,10 @@ BANDS = 16
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 3700.0
 _SILENT_DB, _FULL_DB = 36.0, 56.0
 """Of the int16 scale: an RMS of 63 is silence, of 631 is fully audible."""
+NOISE_WITHIN = 200
+"""Frames: two seconds of speech have a gap."""
+ABOVE_NOISE_DB = 8.0
+LOUDEST_NOISE_DB = 46.0
 
 Frames = NDArray[np.float32]
 """[frames, BANDS]"""
@@ -43,6 +51,8 @@ class Framer:
 
     def __init__(self) -> None:
         self._rest = np.zeros(0, np.float32)
+        self._levels = np.full(NOISE_WITHIN - 1, LOUDEST_NOISE_DB, np.float32)
+        """In dB, of the frames before."""
 
     def process(self, samples: Samples) -> Frames:
         """The frames that these samples complete."""
@@ -52,12 +62,15 @@ class Framer:
         if not count:
             return np.zeros((0, BANDS), np.float32)
         windows: Frames = np.ndarray((count, WINDOW), np.float32, buffer, strides=(4 * HOP, 4))
-        return _describe(windows)
+        level = 10 * np.log10(np.mean(windows * windows, axis=1) + 1e-9)
+        levels = np.concatenate((self._levels, level), dtype=np.float32)
+        self._levels = levels[-(NOISE_WITHIN - 1) :]
+        quietest = sliding_window_view(levels, NOISE_WITHIN).min(axis=1)
+        return _describe(windows, level, np.maximum(_SILENT_DB, quietest + ABOVE_NOISE_DB))
 
 
-def _describe(windows: Frames) -> Frames:
-    rms = np.sqrt(np.mean(windows * windows, axis=1) + 1e-9)
-    audible = np.clip((20 * np.log10(rms) - _SILENT_DB) / (_FULL_DB - _SILENT_DB), 0.0, 1.0)
+def _describe(windows: Frames, level: NDArray[np.float32], silent: NDArray[np.float32]) -> Frames:
+    audible = np.clip((level - silent) / (_FULL_DB - _SILENT_DB), 0.0, 1.0)
     spectrum = np.fft.rfft(windows * _SHAPE, axis=1)
     energy = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ _MATRIX
     shape = np.cbrt(energy)

@@ -55,6 +55,24 @@ def test_every_line_of_the_shipped_scenarios_is_heard_word_by_word(tmp_path: Pat
         assert abs(last.end_s - (len(line_of(phrase)) / 8000 - 0.8)) < 0.15
 
 
+def test_every_line_is_heard_whenever_it_is_said_on_a_line_that_hisses(tmp_path: Path) -> None:
+    """The noise of the rehearsal carrier's lines, some seconds of it or none: each phrase at thirty offsets in a frame."""
+    recogniser = scripted(tmp_path, phrase_file(shipped_phrases()))
+    recogniser.load()
+    phrases = parse(phrase_file(shipped_phrases()))
+    dice = np.random.default_rng(7)
+    hiss = np.clip(dice.normal(0, 32768 * 10 ** (-50 / 20), 48_000), -32768, 32767).astype(np.int16)
+    lines, wanted = [], []
+    for phrase in phrases:
+        for _ in range(30):
+            before = int(dice.integers(0, 40_000))
+            lines.append(np.concatenate((hiss[:before], _sound(phrase.text, phrase), hiss[:8000])))
+            wanted.append(phrase.text)
+    heard = step_all(recogniser, [(recogniser.open("en"), line) for line in lines])
+
+    assert [[each.text for each in words if each.is_final] for words in heard] == [[text] for text in wanted]
+
+
 def test_how_a_phrase_is_said_is_part_of_it(tmp_path: Path) -> None:
     """Another voice and rate are in the book as they sound."""
     recogniser = scripted(tmp_path, "Ich habe eine Frage.\tde\t140\nI have a question.\n")

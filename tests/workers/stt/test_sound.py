@@ -38,6 +38,20 @@ def test_silence_says_nothing_and_loud_speech_all() -> None:
     assert frames_of(said("Tell me a story.")).shape[1] == BANDS
 
 
+@pytest.mark.parametrize("dbfs", [-60.0, -50.0, -45.0])
+def test_the_noise_of_a_line_is_silence_and_speech_on_it_is_not(dbfs: float) -> None:
+    """From the first second on, at whatever level it is; the words on it are as alike as on a quiet line."""
+    story = said("Tell me a story.")
+    noise = np.random.default_rng(1).normal(size=40_000) * 32768 * 10 ** (dbfs / 20)
+    noise[16_000 : 16_000 + len(story)] = story
+    frames = Framer().process(noise.astype(np.int16))
+    first, last = 16_000 // HOP, (16_000 + len(story)) // HOP
+
+    assert float(audibility(frames[: first - 3]).max()) < 0.05
+    assert float(audibility(frames[last + 3 :]).max()) < 0.05
+    assert likeness(frames[first:last], Framer().process(story)) > 0.9
+
+
 def test_the_same_words_are_alike_and_others_are_not() -> None:
     """Also at half and at twice the volume; noise and tones are like no words."""
     story, other = said("Tell me a story."), said("Please hold on, somebody rings.")
