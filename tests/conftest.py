@@ -1,6 +1,10 @@
 """For the whole suite: fast tests first, live ones last, the fixtures that several folders share. What needs the packages
 of requirements-gpu.txt or requirements-stt.txt is collected where they are; elsewhere one line of the summary says that it
-was not."""
+was not.
+
+What runs in real time with processes of its own shares its machine with strangers: such a test that fails is played once
+more, and what it said the first time stands at the end of the output, whatever became of it. Everything else has one try.
+"""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -29,6 +33,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     items.sort(key=_part)
+    for item in items:
+        if _part(item):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -37,6 +44,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(
             f"neural voices and recognisers: tests that need {', '.join(gone)} were not collected; see `make test-gpu`"
         )
+
+
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"played once more: {report.nodeid}", sep="-")
+        terminalreporter.line(report.longreprtext)
 
 
 def _part(item: pytest.Item) -> int:
