@@ -45,7 +45,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"neural voices and recognisers: tests that need {', '.join(gone)} were not collected; see `make test-gpu`"
         )
 
-
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"played once more: {report.nodeid}", sep="-")
         terminalreporter.line(report.longreprtext)

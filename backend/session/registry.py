@@ -79,6 +79,7 @@ class Registry:
     # --- the worker's clockwork ---
 
     def start(self) -> None:
+        LIVE_CALLS.set(0)  # a figure that is missing until the first call looks like a worker that is missing
         self._greenlets = [
             gevent.spawn(_every, LOOK_EVERY_S, self.look_at_all),
             gevent.spawn(_every, RENEW_EVERY_S, self._renew),

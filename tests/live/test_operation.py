@@ -37,6 +37,7 @@ def test_health_and_the_document_need_no_key_figures_and_api_do(live: LiveStack)
     for path in ("/metrics", "/api/agents", "/api/calls"):
         assert [ask(live, "GET", path, key=key)[0] for key in ("", "wrong-key")] == [401, 401], path
 
+    assert ask(live, "POST", "/webhooks/telnyx", {"forged": True}, key="")[0] == 403
     status, figures = ask(live, "GET", "/metrics")
     assert status == 200 and "offhook_webhooks_total" in figures and "offhook_live_calls" in figures
 
