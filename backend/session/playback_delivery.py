@@ -11,7 +11,8 @@ from backend.audio.wav import build_wav
 from backend.call.commands import Speak
 from backend.call.events import Event, SynthesisFinished, SynthesisStarted, WordsTimed
 from backend.engines.base import AudioFrame, place_words
-from backend.errors import CallGone, EngineFailed
+from backend.errors import BackendError, CallGone, EngineFailed
+from backend.session.audio_taps import AudioTaps
 from backend.session.ear import SAMPLE_RATE
 from backend.session.leg_commands import LegCommands
 from backend.session.services import CallServices
@@ -23,12 +24,18 @@ class PlaybackDelivery:
     clear_blocks = True
 
     def __init__(
-        self, services: CallServices, legs: LegCommands, call_control_id: str, post: Callable[[Event], None]
+        self,
+        services: CallServices,
+        legs: LegCommands,
+        call_control_id: str,
+        post: Callable[[Event], None],
+        taps: AudioTaps | None = None,
     ) -> None:
         self._services = services
         self._leg_commands = legs
         self._call_control_id = call_control_id
         self._post = post
+        self._taps = taps
         self._generation = 1
         self.sent_s = 0.0
 
@@ -51,7 +58,14 @@ class PlaybackDelivery:
             made_s += len(frame.pcm) / 2 / SAMPLE_RATE
         if starts_s:
             self._post(WordsTimed(command.playback_id, command.generation, 0, tuple(starts_s)))
-        self._leg_commands.start_playback(command, secret)
+        if self._taps is not None:
+            self._taps.piece_asked_for(command.playback_id, pcm)
+        try:
+            self._leg_commands.start_playback(command, secret)
+        except BackendError:
+            if self._taps is not None:
+                self._taps.piece_refused(command.playback_id)
+            raise
         self.sent_s = len(pcm) / 2 / SAMPLE_RATE
         self._post(SynthesisFinished(command.playback_id, command.generation, self.sent_s))
 
@@ -63,6 +77,8 @@ class PlaybackDelivery:
         self._generation = max(self._generation, generation)
 
     def clear(self, generation: int) -> None:
+        if self._taps is not None:
+            self._taps.agent_silenced()
         try:
             self._leg_commands.stop_playback(generation)
         except CallGone:

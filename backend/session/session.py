@@ -58,6 +58,7 @@ from backend.metrics import (
     FIRST_SENTENCE_SECONDS,
 )
 from backend.session.abort_chain import AbortChain, AbortReport, legs_of
+from backend.session.audio_taps import AudioTaps
 from backend.session.carrier_requests import CarrierRequests
 from backend.session.core_recorder import CoreRecorder, call_key_of
 from backend.session.ear import SAMPLE_RATE, Ear
@@ -111,6 +112,7 @@ class Session:
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._echo_guard = EchoGuard()
+        self.audio_taps = AudioTaps(services.clock)
         self._turn_predictor: TurnPredictor | None = None
         self._audio_listeners: list[Callable[[bytes], None]] = []
         """Who wants the caller's decoded audio, besides the voice activity detector."""
@@ -139,6 +141,8 @@ class Session:
     def on_started(self, encoding: str, sample_rate: int) -> None:
         if self._ear is not None or self._conversation.is_over:
             return
+        self.audio_taps.began()
+        self._audio_listeners.append(self.audio_taps.caller_said)
         turn_model = self._services.turn_model
         if turn_model is not None:
             self._turn_predictor = TurnPredictor(turn_model, SAMPLE_RATE, self.call_control_id, self._clock, self.post)
@@ -221,6 +225,7 @@ class Session:
         ignored_before = self._conversation.ignored_events
         if event is not None:
             self._note("event", event)
+            self.audio_taps.take(event)
         commands = self._conversation.handle(event, now)
         self._handled_s = self._clock.monotonic() - now
         if self._core_recorder.is_on:
@@ -302,8 +307,10 @@ class Session:
 
     def _delivery(self) -> Delivery:
         if self._agent.audio_delivery == "playback":
-            return PlaybackDelivery(self._services, self._leg_commands, self.call_control_id, self.post)
-        return StreamDelivery(self._stream, self._clock, self.post, self._echo_guard)
+            return PlaybackDelivery(
+                self._services, self._leg_commands, self.call_control_id, self.post, self.audio_taps
+            )
+        return StreamDelivery(self._stream, self._clock, self.post, self._echo_guard, self.audio_taps)
 
     def _report_turn(self, command: ReportTurn) -> None:
         self._recorder.turn_measured(command)
@@ -351,6 +358,7 @@ class Session:
             self._transcriber.close()
         if self._turn_predictor is not None:
             self._turn_predictor.close()
+        self.audio_taps.close()
         self._stream.close()
         self._on_over(self)
 

@@ -25,6 +25,7 @@ from backend.carrier.base import MediaStream
 from backend.clock import Clock
 from backend.engines.base import AudioFrame, place_words
 from backend.errors import EngineFailed
+from backend.session.audio_taps import AudioTaps
 from backend.session.ear import ENCODERS, SAMPLE_RATE
 
 AHEAD_S = 1.0
@@ -36,7 +37,7 @@ PROGRESS_EVERY_S = 0.8
 
 
 class StreamDelivery:
-    """The way of one call's audio over its media stream. `echo_guard` is told what is played, and when."""
+    """The way of one call's audio over its media stream. `echo_guard` and `taps` are told what is played, and when."""
 
     clear_blocks = False
 
@@ -46,12 +47,14 @@ class StreamDelivery:
         clock: Clock,
         post: Callable[[Event], None],
         echo_guard: EchoGuard | None = None,
+        taps: AudioTaps | None = None,
     ) -> None:
         self._stream = stream
         self._encode = ENCODERS[stream.encoding]
         self._clock = clock
         self._post = post
         self._echo_guard = echo_guard
+        self._taps = taps
         self._pacer = Pacer(AHEAD_S)
         self._generation = 1
         self._breath = self._encode(bytes(2 * int(SAMPLE_RATE * BREATH_S)))
@@ -96,6 +99,8 @@ class StreamDelivery:
         self._stream.clear()
         if self._echo_guard is not None:
             self._echo_guard.cleared(self._clock.monotonic())
+        if self._taps is not None:
+            self._taps.agent_silenced()
 
     def _begin(self, command: Speak) -> None:
         now = self._clock.monotonic()
@@ -118,6 +123,8 @@ class StreamDelivery:
         now = self._clock.monotonic()
         if self._echo_guard is not None:
             self._echo_guard.played(frame.pcm, self._pacer.playing_until(now))
+        if self._taps is not None:
+            self._taps.agent_plays(frame.pcm, self._pacer.playing_until(now))
         self._pacer.sent(duration_s, now)
         place_words(self._starts_s, frame.words, self.sent_s)
         self._told_words = min([self._told_words, *(word.number for word in frame.words)])
