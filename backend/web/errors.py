@@ -25,7 +25,8 @@ MAX_FIELDS = 50
 
 _CODES = {
     400: ("bad_request", "the request cannot be read"),
-    401: ("unauthorized", "the API key is missing or wrong"),
+    401: ("unauthorized", "sign in, or show an API key"),
+    403: ("forbidden", "you may not do this"),
     404: ("not_found", "there is nothing at this address"),
     405: ("method_not_allowed", "this address does not take this method"),
     408: ("too_slow", "the request did not arrive in time"),

@@ -9,8 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 import backend.metrics  # noqa: F401  so that every figure exists from the start
-from backend.web.errors import ErrorAnswer
-from backend.web.openapi import SECURITY
+from backend.web.openapi import CLOSED, SECURITY
 
 blueprint = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="health")], abp_security=SECURITY)
 
@@ -18,7 +17,7 @@ blueprint = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="health")], abp
 @blueprint.get(
     "/metrics",
     summary="Prometheus figures",
-    responses={200: {"description": "text", "content": {"text/plain": {}}}, 401: ErrorAnswer, 500: ErrorAnswer},
+    responses={200: {"description": "text", "content": {"text/plain": {}}}, **CLOSED},
 )
 def metrics() -> Response:
     registry: CollectorRegistry = REGISTRY

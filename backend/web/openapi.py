@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from backend import __name__ as package
-from backend.web import auth, bodies, errors
+from backend.web import access, bodies, errors
 
 API_VERSION = "1"
 BEARER = "api_key"
@@ -15,7 +15,7 @@ BEARER = "api_key"
 SECURITY: list[dict[str, list[Any]]] = [{BEARER: []}]
 """For blueprints under /api."""
 
-CLOSED: dict[str | int, Any] = {401: errors.ErrorAnswer, 500: errors.ErrorAnswer, 503: errors.ErrorAnswer}
+CLOSED: dict[str | int, Any] = {status: errors.ErrorAnswer for status in (401, 403, 500, 503)}
 """What every address under /api may answer."""
 
 WITH_BODY: dict[str | int, Any] = {status: errors.ErrorAnswer for status in (400, 413, 415, 422)}
@@ -53,6 +53,6 @@ def new_app() -> OffhookApp:
     )
     app.add_url_rule("/openapi.json", "openapi_document", lambda: app.api_doc, methods=["GET"])
     errors.install(app)
-    auth.install(app)
+    access.install(app)
     bodies.install(app)
     return app
