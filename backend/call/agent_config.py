@@ -49,7 +49,7 @@ class DeadAirSettings(_Strict):
         "Are you still there?", min_length=1, title="Check-in", description="Spoken after each silence."
     )
     checkin_messages: list[ShortText] = Field(
-        default_factory=list, max_length=10, title="Check-ins, one by one",
+        [], max_length=10, title="Check-ins, one by one",
         description="The n-th check-in uses the n-th text, the last one repeats. Empty: the check-in text above.",
     )  # fmt: skip
     max_call_duration: float = Field(
@@ -94,11 +94,12 @@ class TurnTakingSettings(_Strict):
         "0: every sound of the shortest interruption stops it, as fast as possible.",
     )  # fmt: skip
     ignored_words: list[Annotated[str, Field(max_length=40)]] = Field(
-        default_factory=lambda: ["mm-hm", "mhm", "uh-huh", "okay", "ok", "yeah", "right"], max_length=100,
+        ["mm-hm", "mhm", "uh-huh", "okay", "ok", "yeah", "right"], max_length=100,
         title="Words that do not interrupt",
+        description="A caller who says only these while the agent speaks is taken to be listening.",
     )  # fmt: skip
     protected_kinds: list[Literal["greeting", "answer", "check_in", "filler"]] = Field(
-        default_factory=list, max_length=4, title="What cannot be interrupted",
+        [], max_length=4, title="What cannot be interrupted",
         description="Besides a notice, a goodbye and an apology, which are always heard out.",
     )  # fmt: skip
     false_interruption_timeout_s: float = Field(
@@ -140,16 +141,29 @@ class TurnTakingSettings(_Strict):
 class NoProgressSettings(_Strict):
     """How long the caller bears OUR silence when it is our turn."""
 
-    filler_after_s: float = Field(4.0, ge=1, le=30, title="Filler after", json_schema_extra={"unit": "s"})
-    retry_after_s: float = Field(8.0, ge=2, le=60, title="Second try after", json_schema_extra={"unit": "s"})
-    give_up_after_s: float = Field(20.0, ge=5, le=120, title="Apology after", json_schema_extra={"unit": "s"})
-    filler_message: ShortText = Field("One moment, please.", min_length=1, title="Filler")
+    filler_after_s: float = Field(
+        4.0, ge=1, le=30, title="Filler after", json_schema_extra={"unit": "s"},
+        description="Counted from the end of the caller's turn, as the two times below.",
+    )  # fmt: skip
+    retry_after_s: float = Field(
+        8.0, ge=2, le=60, title="Second try after", json_schema_extra={"unit": "s"},
+        description="The answer is asked for again, of the fallback model where there is one.",
+    )  # fmt: skip
+    give_up_after_s: float = Field(
+        20.0, ge=5, le=120, title="Apology after", json_schema_extra={"unit": "s"},
+        description="Then the caller is transferred, or the agent hangs up.",
+    )  # fmt: skip
+    filler_message: ShortText = Field(
+        "One moment, please.", min_length=1, title="Filler", description="Bridges the wait for an answer."
+    )
     apology_message: ShortText = Field(
-        "I am sorry, I have a technical problem. Please call again later.", min_length=1, title="Apology"
-    )
+        "I am sorry, I have a technical problem. Please call again later.", min_length=1, title="Apology",
+        description="Spoken when no answer could be had.",
+    )  # fmt: skip
     transfer_target: str = Field(
-        "", max_length=40, title="Transfer instead of hanging up", description="Name of a transfer target, or empty."
-    )
+        "", max_length=40, title="Transfer instead of hanging up",
+        description="Name of a transfer target. Empty: the agent hangs up after the apology.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _in_order(self) -> "NoProgressSettings":
@@ -161,9 +175,12 @@ class NoProgressSettings(_Strict):
 class TransferTarget(_Strict):
     """One place the agent may send a caller to. The model sees the name, never the number."""
 
-    name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9 _-]+$")
-    number: PhoneNumber
-    description: ShortText = Field("", description="Tells the model when to use it.")
+    name: str = Field(
+        min_length=1, max_length=40, pattern=r"^[A-Za-z0-9 _-]+$", title="Name",
+        description="What the model asks for: letters, digits, spaces, - and _.",
+    )  # fmt: skip
+    number: PhoneNumber = Field(title="Number", description="International, such as +13125550100.")
+    description: ShortText = Field("", title="When to use it", description="Tells the model when to use it.")
 
 
 class AgentSettings(_Strict):
@@ -177,14 +194,10 @@ class AgentSettings(_Strict):
 Tool = Literal["hold", "hang_up", "transfer", "send_dtmf"]
 
 
-def _default_tools() -> list[Tool]:
-    return ["hold", "hang_up"]
-
-
 class AgentConfig(_Strict):
     """An agent, whole."""
 
-    name: str = Field(min_length=1, max_length=80, title="Name")
+    name: str = Field(min_length=1, max_length=80, title="Name", description="For you; callers never hear it.")
     greeting: ShortText = Field(
         "Hello, how can I help you?",
         title="Greeting",
@@ -196,28 +209,56 @@ class AgentConfig(_Strict):
     )  # fmt: skip
     instructions: str = Field(
         "You are a friendly agent on the telephone. Answer in one or two short sentences.",
-        max_length=20000, title="Instructions",
+        max_length=20000, title="Instructions", description="Who the agent is, what it knows, and what it must not do.",
     )  # fmt: skip
-    language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", title="Language", examples=["en", "de"])
-    voice: str = Field("en-us", min_length=1, max_length=80, title="Voice")
+    language: str = Field(
+        "en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", title="Language", examples=["en", "de"],
+        description="Of the caller and the agent, as a tag such as en, de or pt-BR.",
+    )  # fmt: skip
+    voice: str = Field(
+        "en-us",
+        min_length=1,
+        max_length=80,
+        title="Voice",
+        description="One that a voice worker of this installation has.",
+    )
     recogniser: Literal["", "carrier", "sidecar", "openai"] = Field(
         "", title="Recogniser", description="Who understands the caller. Empty: the installation's (STT_ENGINE).",
     )  # fmt: skip
     fallback_voice: str = Field("", max_length=80, title="Fallback voice", description="Empty: the same voice again.")
     model: str = Field("", max_length=120, title="Model", description="Empty: the installation's model (OPENAI_MODEL).")
-    fallback_model: str = Field("", max_length=120, title="Fallback model")
-    temperature: float = Field(0.7, ge=0, le=2, title="Temperature")
-    tools: list[Tool] = Field(default_factory=_default_tools, max_length=10, title="Tools of the model")
-    phone_numbers: list[PhoneNumber] = Field(default_factory=list, max_length=50, title="Answers these numbers")
-    transfer_targets: list[TransferTarget] = Field(default_factory=list, max_length=50, title="Transfer targets")
+    fallback_model: str = Field(
+        "",
+        max_length=120,
+        title="Fallback model",
+        description="Asked when the model fails. Empty: the same model again.",
+    )
+    temperature: float = Field(
+        0.7, ge=0, le=2, title="Temperature", description="0: always the likeliest words. Higher: more varied answers."
+    )
+    tools: list[Tool] = Field(
+        ["hold", "hang_up"], max_length=10, title="Tools of the model",
+        description="What the model may do by itself during a call.",
+    )  # fmt: skip
+    phone_numbers: list[PhoneNumber] = Field(
+        [], max_length=50, title="Answers these numbers",
+        description="International, such as +13125550100. A number belongs to one agent.",
+    )  # fmt: skip
+    transfer_targets: list[TransferTarget] = Field(
+        [], max_length=50, title="Transfer targets",
+        description="The only places to which a caller may be sent. The model sees the name, never the number.",
+    )  # fmt: skip
     audio_delivery: Literal["stream", "playback"] = Field(
         "stream", title="Delivery of audio",
         description="stream: over the media socket. playback: the carrier fetches each piece from us.",
     )  # fmt: skip
     answering_machine: Literal["hang_up", "leave_message", "ignore"] = Field(
-        "hang_up", title="When a machine answers (outbound)"
+        "hang_up", title="When a machine answers",
+        description="Outgoing calls only. ignore: the agent speaks to it as to a person.",
+    )  # fmt: skip
+    machine_message: ShortText = Field(
+        "", title="Message for a machine", description="Spoken after the beep; needed for leave_message."
     )
-    machine_message: ShortText = Field("", title="Message for a machine")
     settings: AgentSettings = Field(default_factory=AgentSettings)
 
     @model_validator(mode="after")

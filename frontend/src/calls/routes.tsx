@@ -1,0 +1,4 @@
+/** Finished calls: their list and one call. */
+import type { RouteObject } from "react-router";
+
+export const callsRoutes: RouteObject[] = [{ path: "/calls", lazy: () => import("./CallsPage") }];
