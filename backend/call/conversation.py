@@ -27,6 +27,7 @@ from backend.call.clocks import Clocks
 from backend.call.closing import Closing
 from backend.call.commands import Command, HangUp, SpeechKind
 from backend.call.dead_air import CheckIn, DeadAir, GiveUp
+from backend.call.doing import Doing, doing
 from backend.call.ending import Ending
 from backend.call.endpointing import Endpointing, Guess
 from backend.call.events import (
@@ -153,6 +154,10 @@ class Conversation:
         """Agent audio is audible or on its way, as far as we know."""
         return bool(self.ledger.audible())
 
+    @property
+    def doing(self) -> Doing:
+        return "ending" if self.is_over else doing(self._ending, self._transfer, self.ledger, self._answering, self.dead_air)
+
     # --- events ---
 
     def _take(self, event: Event, now: float) -> None:
@@ -187,7 +192,7 @@ class Conversation:
                 self._machine.greeting_ended(now)
             case CallBridged() if self._transfer.bridged(now):
                 if not self._is_line_free():
-                    self._silence(now)  # the caller talks to somebody else
+                    self._ask(*self._silencing.silence(now))  # the caller talks to somebody else
             case TransferFailed() if self._transfer.failed(now):
                 pass
             case CarrierCommandFailed(command="start_transcription") if self._listening.failed(now):
@@ -219,7 +224,7 @@ class Conversation:
             self.dead_air.words_heard()
             self._ending.caller_is_back()
             if not self._ending.is_closing and self._answering.is_unheard and not self.ledger.audible():
-                self._silence(now)  # the answer starts again, with what was added
+                self._ask(*self._silencing.silence(now))  # the answer starts again, with what was added
 
     def _take_playback(self, event: SpeechReport, now: float) -> None:
         if event.generation != self.ledger.generation:
@@ -246,7 +251,7 @@ class Conversation:
     def _take_machine(self, now: float) -> None:
         policy = self._machine.detected(now)
         if policy != "ignore":
-            self._silence(now)
+            self._ask(*self._silencing.silence(now))
         if policy == "hang_up":
             self._ask(*self._closing.close("machine", "", now))
 
@@ -359,9 +364,6 @@ class Conversation:
 
     def _say(self, kind: SpeechKind, text: str, now: float) -> None:
         self._ask(*self._saying.say(kind, text, now))
-
-    def _silence(self, now: float) -> None:
-        self._ask(*self._silencing.silence(now))
 
     # --- derived state ---
 

@@ -4,7 +4,7 @@ A key of one call carries the call as a *literal* hash tag, braces included: `ca
 requirement, `flag:{call_control_id}:agent_done_speaking`, is meant literally in the same way. In a Redis Cluster the
 text between the braces alone chooses the slot, so all keys of a call lie together and one script may touch them; no
 script touches two slots. Every key expires, so a call that everybody forgot leaves nothing; a call that was finished
-leaves only its tombstone, for `GONE_TTL_S`.
+leaves only its tombstone and its last events for watchers, for `GONE_TTL_S`.
 
 `LEGEND` is data, not prose, so that a test can hold the server's real contents against it.
 """
@@ -26,6 +26,12 @@ AUDIO_CLIP_TTL_S = 300
 EVENT_WORKING_TTL_S = 10
 EVENT_SEEN_TTL_S = 660
 VOICE_WORKER_TTL_S = 30
+LIVE_TTL_S = 120
+"""What is told of a running call; its owner renews it every few seconds."""
+LIVE_ENDED_TTL_S = GONE_TTL_S
+"""Once it has ended: for a watcher who was away for a moment. As long as the tombstone, the longest that anything of a
+finished call may stay."""
+LIVE_CALLS_TTL_S = 3_600
 SPEECH_TTL_S = 86_400
 SPEECH_WARMED_TTL_S = 3_600
 
@@ -97,6 +103,23 @@ LEGEND = (
         "a late duplicate must not recreate anything of a finished call; every writing script looks here first",
     ),
     KeyKind(
+        "call:{<id>}:live", "stream", "name, data (JSON), by, number of each event, the newest 5000", "live_feeds, owner",
+        LIVE_TTL_S, "what watchers on any worker are told of the call (I1); once it has ended, "
+        f"for {LIVE_ENDED_TTL_S} s more",
+    ),
+    KeyKind(
+        "live:{all}:calls", "zset", "call_control_id → last sign of life (Redis ms)", "live_feeds, owner",
+        LIVE_CALLS_TTL_S, "a call whose owner died is forgotten; in one slot with the next two",
+    ),
+    KeyKind(
+        "live:{all}:states", "hash", "call_control_id → what it is at, as JSON", "live_feeds, owner", LIVE_CALLS_TTL_S,
+        "the page of all running calls, read at one instant with the place in the stream below",
+    ),
+    KeyKind(
+        "live:{all}:events", "stream", "name, data (JSON), the newest 2000", "live_feeds, owner", LIVE_CALLS_TTL_S,
+        "what watchers of all calls are told",
+    ),
+    KeyKind(
         "seen:{<event_id>}", "string", "working:<mark> or done", "seen_events", EVENT_SEEN_TTL_S,
         "a webhook acts once; longer than the signature window on both sides, so a replay is stale or seen",
     ),
@@ -132,6 +155,10 @@ LEGEND = (
     KeyKind(
         "speeches:used", "zset", "hash → instant of its last use (Redis ms)", "speech_cache, owner", SPEECH_TTL_S,
         "bounds the utterances kept, since Redis itself must not evict; the one unused longest goes",
+    ),
+    KeyKind(
+        "live:news", "channel", "call_control_id; empty: of all calls", "live_feeds, owner", None,
+        "workers with watchers read the stream at once",
     ),
     KeyKind("web:<worker_id>:wake", "channel", "call_control_id", "any worker", None, "the owner looks at once (A5)"),
 )  # fmt: skip
@@ -196,8 +223,29 @@ def gone(call_control_id: str) -> str:
     return f"call:{_tagged(call_control_id)}:gone"
 
 
+def live(call_control_id: str) -> str:
+    return f"call:{_tagged(call_control_id)}:live"
+
+
+def live_calls() -> str:
+    return "live:{all}:calls"
+
+
+def live_states() -> str:
+    return "live:{all}:states"
+
+
+def live_events() -> str:
+    return "live:{all}:events"
+
+
+def live_news() -> str:
+    return "live:news"
+
+
 def all_of(call_control_id: str) -> list[str]:
-    """Every key that a call may have, apart from its tombstone and its clips (which `audio_names` lists)."""
+    """Every key that a call may have, apart from its tombstone, its clips (which `audio_names` lists), and what was told of
+    it, which a watcher who was away may still want and which goes with the tombstone."""
     kinds = (
         leg,
         playbacks,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from backend.clock import Clock, SystemClock
+from backend.store import memory_streams
 from backend.store.database import Argument, Subscription
 
 
@@ -385,5 +386,6 @@ SCRIPTS: dict[str, Callable[[MemoryDatabase, Keys, Arguments], Any]] = {
         playback_register, playback_end, playback_clear, playback_list, flag_raise, flag_take,
         mailbox_post, mailbox_take, owner_claim, owner_release, token_issue, token_redeem,
         seen_claim, seen_forget, dial_take, clip_put, rank_now, rank_list, rank_drop, value_read,
+        *memory_streams.SCRIPTS,
     )
 }  # fmt: skip

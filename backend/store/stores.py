@@ -9,6 +9,7 @@ from backend.store.database import Database, RedisDatabase
 from backend.store.dial_limits import DialLimits
 from backend.store.flags import Flags
 from backend.store.legs import Legs
+from backend.store.live_feeds import LiveFeeds
 from backend.store.mailbox import Mailbox
 from backend.store.memory import MemoryDatabase
 from backend.store.owners import Owners
@@ -35,6 +36,7 @@ class Stores:
     audio_clips: AudioClips
     voice_workers: VoiceWorkers
     speech_cache: SpeechCache
+    live: LiveFeeds
 
 
 def stores_over(database: Database, clock: Clock | None = None, dial_limits: DialLimits | None = None) -> Stores:
@@ -52,6 +54,7 @@ def stores_over(database: Database, clock: Clock | None = None, dial_limits: Dia
         audio_clips=AudioClips(database),
         voice_workers=VoiceWorkers(database),
         speech_cache=SpeechCache(database),
+        live=LiveFeeds(database),
     )
 
 

@@ -9,6 +9,7 @@ from backend.call.events import CallAnswered, CallInitiated, DtmfReceived
 from backend.engines.voice_routing import VoiceWorker
 from backend.store import keys
 from backend.store.database import LUA
+from backend.store.live_feeds import Batch
 from backend.store.memory import SCRIPTS
 from backend.store.speech_cache import Utterance
 from backend.store.stores import Stores
@@ -42,6 +43,8 @@ def use_everything(stores: Stores, call: str) -> None:
     stores.voice_workers.register(VoiceWorker("gpu-1", "gpu-1:50051"))
     stores.speech_cache.put(UTTERANCE, b"\x01\x02")
     stores.speech_cache.claim_warming([UTTERANCE])
+    stores.live.append("w1", [Batch(call, 1, [("state", "{}")])])
+    stores.live.put_calls([(call, "{}")])
 
 
 def kind_of(key: str) -> keys.KeyKind:
@@ -70,7 +73,7 @@ def test_every_key_is_in_the_legend_and_expires(stores: Stores, call: str) -> No
 
 
 def test_a_finished_call_leaves_only_its_tombstone(stores: Stores, call: str) -> None:
-    """Invariant 5, clips and flag included; what belongs to no call stays."""
+    """Invariant 5, clips and flag included; what belongs to no call stays. Its last events go with the tombstone."""
     stores.seen_events.done("event-0")
     stores.dial_limits.take("+13125550100", "dial-1")
     stores.voice_workers.register(VoiceWorker("gpu-1", "gpu-1:50051"))
@@ -78,14 +81,15 @@ def test_a_finished_call_leaves_only_its_tombstone(stores: Stores, call: str) ->
     stores.speech_cache.claim_warming([UTTERANCE])
     before = set(keys_left(stores.database))
     use_everything(stores, call)
-    others = before | {"seen:{event-1}", "seen:{event-2}"}
+    others = before | {"seen:{event-1}", "seen:{event-2}", keys.live_events()}
 
+    stores.live.close(call, {"outcome": "completed"})
     stores.legs.finish(call)
 
     left = keys_left(stores.database)
-    assert set(left) - others - {keys.calls_live()} == {keys.gone(call)}
-    assert left[keys.gone(call)] <= keys.GONE_TTL_S
-    assert stores.legs.live() == {}
+    assert set(left) - others - {keys.calls_live()} == {keys.gone(call), keys.live(call)}
+    assert left[keys.gone(call)] <= keys.GONE_TTL_S and left[keys.live(call)] <= keys.GONE_TTL_S
+    assert stores.legs.live() == {} and stores.live.calls()[1] == []
 
 
 def test_a_finished_call_cannot_be_recreated(stores: Stores, call: str) -> None:
@@ -101,6 +105,7 @@ def test_a_finished_call_cannot_be_recreated(stores: Stores, call: str) -> None:
     assert not stores.mailbox.post(call, DtmfReceived("1"))
     assert not stores.flags.raise_flag(call, keys.AGENT_DONE_SPEAKING, "1:1")
     assert not stores.audio_clips.put(call, "1-1", "secret", b"RIFF")
+    stores.live.append("w1", [Batch(call, 1, [("state", "{}")])])
 
     assert set(keys_left(stores.database)) == {keys.gone(call)}
 
@@ -112,7 +117,7 @@ def test_the_flag_is_spelled_as_required() -> None:
 
 def test_all_keys_of_a_call_lie_in_one_slot() -> None:
     """Scripts must work in a cluster."""
-    names = [*keys.all_of("v3:abc"), keys.gone("v3:abc"), keys.audio("v3:abc", "1-2")]
+    names = [*keys.all_of("v3:abc"), keys.gone("v3:abc"), keys.audio("v3:abc", "1-2"), keys.live("v3:abc")]
 
     assert {re.findall(r"\{(.*?)\}", name)[0] for name in names} == {"v3:abc"}
 
@@ -132,7 +137,7 @@ def test_an_unknown_flag_is_a_bug() -> None:
 
 def test_keys_are_spelled_nowhere_else() -> None:
     """Invariant 2."""
-    spelled = re.compile(r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:)""")
+    spelled = re.compile(r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:|live:)""")
     elsewhere = [
         path.name
         for path in BACKEND.rglob("*.py")
