@@ -22,6 +22,7 @@ from backend.engines.stt import make_recognisers
 from backend.engines.turn_model import make_turn_model
 from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
+from backend.live.feed import Feed
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
@@ -111,6 +112,7 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
         audio_url=lambda *piece: public_url + audio_path(*piece),
         record_core_dir=Path(settings.record_core_dir) if settings.record_core_dir else None,
+        feed=Feed(stores.live, clock),
         ready_speech=ReadySpeech(stores.speech_cache, tts, tts.model_of),
     )
 

@@ -118,6 +118,9 @@ ABORT_LEG_SECONDS = BoundedHistogram(
     buckets=(0.0005, 0.001, 0.0025, *_SHORT),
 )
 ABORT_LEGS = BoundedCounter("offhook_abort_legs_total", "Legs of the abort chain", "leg", "outcome")
+LIVE_EVENTS_DROPPED = BoundedCounter(
+    "offhook_live_events_dropped_total", "Events of calls that their watchers will not see", "reason"
+)
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")
 
 

@@ -8,6 +8,7 @@ more, and what it said the first time stands at the end of the output, whatever 
 
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,10 @@ __all__ = ["agent", "log_text", "logged", "migrated", "records", "rig"]
 
 NEURAL = ("torch", "pocket_tts", "kokoro", "piper", "transformers")
 """The packages without which some test is not collected."""
+
+
+MIRROR_OF_LIVE = {f"test_{path.name}" for path in (Path(__file__).parents[1] / "backend" / "live").rglob("*.py")}
+"""Tests in tests/live of the package of that name; everything else there needs the whole product."""
 
 
 def missing(packages: Iterable[str]) -> list[str]:
@@ -52,6 +57,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def _part(item: pytest.Item) -> int:
     """0 in this process only, 1 with processes of its own, 2 with the whole product."""
-    if item.nodeid.startswith("tests/live/"):
+    if item.nodeid.startswith("tests/live/") and item.path.name not in MIRROR_OF_LIVE:
         return 2
     return 1 if item.get_closest_marker("live") is not None else 0

@@ -48,6 +48,7 @@ EXCEPTIONS: dict[str, str] = {
     "store/event_json": "round-trips of all events: store/test_mailbox.py",
     "store/flags": "store/test_small_stores.py and store/test_playbacks.py",
     "store/memory": "the twin: every test of tests/store runs over it and over Redis",
+    "store/memory_streams": "the twin of some scripts: store/test_live_feeds.py runs over it and over Redis",
     "store/owners": "store/test_small_stores.py",
     "store/redis_binary": "starts the server of every store test",
     "store/seen_events": "store/test_small_stores.py",

@@ -156,7 +156,11 @@ class Conversation:
 
     @property
     def doing(self) -> Doing:
-        return "ending" if self.is_over else doing(self._ending, self._transfer, self.ledger, self._answering, self.dead_air)
+        return (
+            "ending"
+            if self.is_over
+            else doing(self._ending, self._transfer, self.ledger, self._answering, self.dead_air)
+        )
 
     # --- events ---
 

@@ -4,22 +4,24 @@ Decides: what of a call is news to somebody who watches it, and in which words. 
 after each `Conversation.handle` and only looks. Pure, so a recorded call tells the same story again. The shell is
 `session.py`, which publishes what comes out (`feed.py`).
 
-| event          | data besides `at` (seconds since 1970)                                   | told when                              |
-|----------------|--------------------------------------------------------------------------|----------------------------------------|
-| `state`        | state (`call/doing.py`)                                                  | it changed                             |
-| `speaker`      | speaker: caller, agent, null                                             | another one is audible                 |
-| `transcript`   | speaker "caller", text, is_final                                         | the recogniser understood something    |
-| `transcript`   | speaker "agent", text, is_final, playback_id, kind; once final: heard,   | its audio is on its way; it is over:   |
-|                | and unheard_text where some of it was not                                | heard, cut, or impossible to say       |
-| `key`          | digit                                                                    | the caller pressed it                  |
-| `check_in`     | number, of                                                               | one is spoken                          |
-| `silence`      | counting, next: check_in, hang_up, null; due_at                          | the countdown starts, moves or stops   |
-| `latency`      | turn_id, end_of_turn_s, first_sentence_s, first_audio_s                  | the turn's first audio is on its way   |
-| `interruption` | turn_id (of the answer that was being made, or ""), playback_ids         | the caller stopped the agent           |
-| `tool`         | name, result                                                             | the model used one                     |
-| `note`         | text                                                                     | a watcher instructed the model         |
-| `transfer`     | target, state: ringing, bridged, failed                                  | it was asked for, or came to something |
-| `ended`        | outcome, who_hung_up                                                     | last                                   |
+| event          | data besides `at` (seconds since 1970)                      | told when                             |
+|----------------|-------------------------------------------------------------|---------------------------------------|
+| `state`        | state (`call/doing.py`)                                     | it changed                            |
+| `speaker`      | speaker: caller, agent, null                                | another one is audible                |
+| `transcript`   | speaker "caller", text, is_final                            | the recogniser understood something   |
+| `transcript`   | speaker "agent", text, is_final, playback_id, kind          | its audio is on its way               |
+| `transcript`   | the same, is_final; heard: heard, partly, unheard; with     | it is over: heard, cut, or impossible |
+|                | unheard_text where it was heard partly                      | to say                                |
+| `key`          | digit                                                       | the caller pressed it                 |
+| `check_in`     | number, of                                                  | one is spoken                         |
+| `silence`      | counting; next: check_in, hang_up, null; due_at             | the countdown starts, moves or stops  |
+| `latency`      | turn_id, end_of_turn_s, first_sentence_s, first_audio_s     | a turn's first audio is on its way    |
+| `interruption` | turn_id of the answer that was being made (or ""),          | the caller stopped the agent          |
+|                | playback_ids                                                |                                       |
+| `tool`         | name, result                                                | the model used one                    |
+| `note`         | text                                                        | a watcher instructed the model        |
+| `transfer`     | target; state: ringing, bridged, failed                     | it was asked for, or became something |
+| `ended`        | outcome, who_hung_up                                        | last                                  |
 
 A final line of the caller replaces the interim ones before it; a final line of the agent replaces the one with the same
 `playback_id`. What is told of the agent is what was heard, as the history has it: of a cut piece `text` is the heard part.

@@ -93,6 +93,10 @@ def store_finish(services: CallServices, call_control_id: str, leg: LegState, fi
         )
     services.stores.mailbox.forget(call_control_id)
     try:
+        at = round(services.clock.wall(), 3)
+        services.stores.live.close(
+            call_control_id, {"at": at, "outcome": finish.outcome, "who_hung_up": finish.who_hung_up}
+        )
         services.stores.legs.finish(call_control_id)
     except StoreError as error:
         log.warning("keys_left_to_the_sweeper", call_control_id=call_control_id, error=str(error))

@@ -12,6 +12,7 @@ from backend.call.resume import Paces
 from backend.carrier.base import CarrierClient
 from backend.clock import Clock
 from backend.engines.base import Llm, Stt, Tts, TurnModel, Vad
+from backend.live.feed import Feed
 from backend.store.stores import Stores
 
 if TYPE_CHECKING:
@@ -50,5 +51,7 @@ class CallServices:
     """Who understands the callers of agents that do not say."""
     paces: Paces = field(default_factory=Paces)
     """How fast each voice speaks, learned from what it said."""
+    feed: Feed | None = None
+    """Where calls tell their watchers what happens; None: nobody can watch."""
     record_core_dir: Path | None = None
     """Where each call's events and commands are written, what was said included; None: nowhere."""

@@ -49,6 +49,7 @@ from backend.call.events import (
 from backend.call.leg import LegState
 from backend.carrier.base import MediaStream
 from backend.engines.stt import choose_recogniser
+from backend.live.teller import Teller, live_call
 from backend.metrics import (
     CHECK_INS,
     DRAFTS,
@@ -109,6 +110,8 @@ class Session:
         self._transcriber: Transcriber | None = None
         self._thinker = Thinker(services.llm, agent, call_control_id, self.post)
         self._recorder = CallRecorder(services, call_control_id, leg)
+        call = live_call(call_control_id, leg, agent, services.worker_id)
+        self.live = Teller(services.feed, call, self._conversation, self._clock)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._echo_guard = EchoGuard()
@@ -232,6 +235,7 @@ class Session:
             self._core_recorder.step(now, event, commands, self._conversation.deadline())
         if self._conversation.ignored_events > ignored_before:
             EVENTS_IGNORED.count(reason="stale_or_unexpected")
+        self.live.step(event, commands, now)
         for command in commands:
             self._note("command", command)
             self._carry_out(command)
@@ -337,6 +341,7 @@ class Session:
 
     def _fail(self, error: Exception) -> None:
         log.exception("call_failed_by_a_bug", trace=list(self._trace), error=type(error).__name__)
+        self.live.failed()
         self._stream.clear()
         gevent.spawn(apologise_and_hang_up, self._leg_commands, self._agent)
         self._recorder.finish(
@@ -347,6 +352,7 @@ class Session:
         """Give everything back, whatever way the call ended."""
         self._start_watch.kill(block=False)
         self._core_recorder.close()
+        self.live.close()
         self._thinker.close()
         if self._abort_chain is not None:
             self._abort_chain.close()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.store import keys
-from backend.store.database import Database
+from backend.store.database import Argument, Database
 
 MOST_EVENTS = 5000
 """Of one call: its longest 25 minutes at three events a second."""
@@ -49,9 +49,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one call, not yet written. `first`: the number of the first one, counted from 1 by this writer."""
+    """Events of one call, not yet written. `writer` is unlike any other; `first`: the number of the first event, counted
+    from 1 by this writer. Without events: the stream's life is renewed."""
 
     call_control_id: str
+    writer: str
     first: int
     events: Sequence[tuple[str, str]]
     """Name and data."""
@@ -65,14 +67,13 @@ class LiveFeeds:
 
     # --- the owner ---
 
-    def append(self, writer: str, batches: Sequence[Batch], *, may_begin: bool = True) -> None:
-        """Write them all in one round trip. `writer` names the process, unlike any other. A batch without events renews the
-        stream's life."""
-        runs = [
+    def append(self, batches: Sequence[Batch], *, may_begin: bool = True) -> None:
+        """Write them all in one round trip. `may_begin` False: nothing is written of calls that nothing was told of."""
+        runs: list[tuple[list[str], list[Argument]]] = [
             (
                 [keys.gone(batch.call_control_id), keys.live(batch.call_control_id)],
                 [
-                    keys.LIVE_TTL_S, keys.LIVE_ENDED_TTL_S, MOST_EVENTS, writer, batch.first, keys.live_news(),
+                    keys.LIVE_TTL_S, keys.LIVE_ENDED_TTL_S, MOST_EVENTS, batch.writer, batch.first, keys.live_news(),
                     batch.call_control_id, int(may_begin), *(part for event in batch.events for part in event),
                 ],
             )
@@ -89,8 +90,8 @@ class LiveFeeds:
 
     def close(self, call_control_id: str, ended: dict[str, object]) -> None:
         """The call is over. Its story ends with `ended`, if its owner has not said so already."""
-        batch = Batch(call_control_id, 1, [(ENDED, json.dumps(ended, separators=(",", ":")))])
-        self.append("", [batch], may_begin=False)
+        batch = Batch(call_control_id, "", 1, [(ENDED, json.dumps(ended, separators=(",", ":")))])
+        self.append([batch], may_begin=False)
         self._calls(over=call_control_id)
 
     # --- any worker ---
@@ -111,11 +112,19 @@ class LiveFeeds:
     def _read(self, key: str, after: str, most: int) -> Page:
         how, *flat = self._database.run("feed_read", [key], [after if is_event_id(after) else "0-1", most])
         parts = iter(flat)
-        events = tuple(Told(id_.decode(), name.decode(), data) for id_, name, data in zip(parts, parts, parts, strict=True))
+        events = tuple(
+            Told(id_.decode(), name.decode(), data) for id_, name, data in zip(parts, parts, parts, strict=True)
+        )
         return Page(how != 0, how == 2, events)
 
     def _calls(self, over: str = "") -> list[bytes]:
-        arguments = [int(LOST_AFTER_S * 1000), MOST_CALL_EVENTS, keys.live_news(), over, keys.LIVE_CALLS_TTL_S]
+        arguments: list[Argument] = [
+            int(LOST_AFTER_S * 1000),
+            MOST_CALL_EVENTS,
+            keys.live_news(),
+            over,
+            keys.LIVE_CALLS_TTL_S,
+        ]
         found: list[bytes] = self._database.run("feed_calls", _all(), arguments)
         return found
 

@@ -13,7 +13,9 @@ Stream = list[tuple[tuple[int, int], bytes, bytes, bytes, int]]
 """id, name, data, by, number."""
 
 
-def _add(db: "MemoryDatabase", stream: Stream, most: int, name: bytes, data: bytes, by: bytes = b"", number: int = 0) -> None:
+def _add(
+    db: "MemoryDatabase", stream: Stream, most: int, name: bytes, data: bytes, by: bytes = b"", number: int = 0
+) -> None:
     now, newest = db.now_ms(), stream[-1][0] if stream else (0, 0)
     stream.append(((now, 0) if now > newest[0] else (newest[0], newest[1] + 1), name, data, by, number))
     del stream[: max(0, len(stream) - most)]

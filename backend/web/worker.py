@@ -60,6 +60,8 @@ class Worker:
         self._ticker.add(lambda now: self.registry.voice_step())
         self._listener.start()
         self.registry.start()
+        if self.services.feed is not None:
+            self.services.feed.start()
 
     def session_over(self, session: Session) -> None:
         """A session has released everything: let go of its call."""
@@ -74,11 +76,15 @@ class Worker:
         self.registry.post_all(DrainRequested(within_s=GOODBYE_S))
         self._wait_until_empty(min(drain_s, GOODBYE_S))
         STORING.join(timeout=RECORDS_S)
+        if self.services.feed is not None:
+            self.services.feed.write()
 
     def stop(self) -> None:
         self.registry.stop()
         self._ticker.stop()
         self._listener.stop(timeout_s=0.1)
+        if self.services.feed is not None:
+            self.services.feed.stop()
 
     def _wait_until_empty(self, at_most_s: float) -> None:
         with gevent.Timeout(at_most_s, False):

@@ -1,5 +1,6 @@
-"""The whole product, started once for all tests here: supervisord, Redis, gunicorn with four workers, voice, model,
-sweeper, and the rehearsal carrier in front. The tests place calls side by side where they can: real time is dear."""
+"""Two things: the mirror of backend/live/, and the tests of the whole product, started once for all of them: supervisord,
+Redis, gunicorn with four workers, voice, model, sweeper, and the rehearsal carrier in front. These place calls side by side
+where they can: real time is dear."""
 
 import asyncio
 import gc
@@ -12,15 +13,16 @@ import pytest
 from backend.rehearsal.carrier.far_end import Leg
 from backend.rehearsal.runner import Stage, prepare_agent
 from backend.rehearsal.scenario import Scenario
+from tests.conftest import MIRROR_OF_LIVE
 from tests.fakes.live_stack import LiveStack
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the real processes."""
+    """Everything in this folder needs the real processes, but for the mirror of backend/live/."""
     for item in items:
-        if HERE in item.path.parents:
+        if HERE in item.path.parents and item.path.name not in MIRROR_OF_LIVE:
             item.add_marker(pytest.mark.live)
 
 

@@ -20,6 +20,7 @@ from backend.carrier.telnyx.audio_url import audio_path
 from backend.clock import Clock
 from backend.engines.base import TurnModel
 from backend.errors import StoreError
+from backend.live.feed import Feed
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
@@ -122,6 +123,7 @@ class Rig:
         self.stores: Stores = stores_over(self.database, self.time)
         self.agents = Agents(self.records, self.time)
         self.calls = FailingCalls(self.records)
+        self.feed = Feed(self.stores.live, self.time)
         self.services = CallServices(
             worker_id=self.worker_id,
             clock=self.time,
@@ -137,6 +139,7 @@ class Rig:
             may_barge_in=self.may_barge_in,
             max_calls=50,
             record_core_dir=self.record_core_dir,
+            feed=self.feed,
             media_url=lambda call: f"ws://offhook.test/media/{call}",
             audio_url=lambda *piece: "http://offhook.test" + audio_path(*piece),
         )

@@ -43,7 +43,7 @@ def use_everything(stores: Stores, call: str) -> None:
     stores.voice_workers.register(VoiceWorker("gpu-1", "gpu-1:50051"))
     stores.speech_cache.put(UTTERANCE, b"\x01\x02")
     stores.speech_cache.claim_warming([UTTERANCE])
-    stores.live.append("w1", [Batch(call, 1, [("state", "{}")])])
+    stores.live.append([Batch(call, "w1", 1, [("state", "{}")])])
     stores.live.put_calls([(call, "{}")])
 
 
@@ -105,7 +105,7 @@ def test_a_finished_call_cannot_be_recreated(stores: Stores, call: str) -> None:
     assert not stores.mailbox.post(call, DtmfReceived("1"))
     assert not stores.flags.raise_flag(call, keys.AGENT_DONE_SPEAKING, "1:1")
     assert not stores.audio_clips.put(call, "1-1", "secret", b"RIFF")
-    stores.live.append("w1", [Batch(call, 1, [("state", "{}")])])
+    stores.live.append([Batch(call, "w1", 1, [("state", "{}")])])
 
     assert set(keys_left(stores.database)) == {keys.gone(call)}
 
@@ -137,7 +137,9 @@ def test_an_unknown_flag_is_a_bug() -> None:
 
 def test_keys_are_spelled_nowhere_else() -> None:
     """Invariant 2."""
-    spelled = re.compile(r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:|live:)""")
+    spelled = re.compile(
+        r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:|live:)"""
+    )
     elsewhere = [
         path.name
         for path in BACKEND.rglob("*.py")

@@ -18,7 +18,7 @@ def names(page: Page) -> list[str]:
 
 
 def tell(stores: Stores, call: str, first: int, *told: str, writer: str = "w1") -> None:
-    stores.live.append(writer, [Batch(call, first, [(name, "{}") for name in told])])
+    stores.live.append([Batch(call, writer, first, [(name, "{}") for name in told])])
 
 
 def test_events_come_back_in_order_with_rising_ids(stores: Stores, call: str) -> None:
@@ -84,7 +84,9 @@ def test_whoever_finishes_a_call_ends_its_story(stores: Stores, call: str) -> No
     assert not stores.live.read("v3:untold", START, 100).exists
 
 
-@pytest.mark.parametrize("after", ["1-1", "99999999999999-0", "hello", "-", "5", "1-1-1", "٣-١", "9" * 30 + "-1", "x" * 500])
+@pytest.mark.parametrize(
+    "after", ["1-1", "99999999999999-0", "hello", "-", "5", "1-1-1", "٣-١", "9" * 30 + "-1", "x" * 500]
+)
 def test_an_event_that_is_not_there_means_that_something_is_missing(stores: Stores, call: str, after: str) -> None:
     """Trimmed away, from before a loss of Redis, or made up: everything that is kept comes again."""
     tell(stores, call, 1, "a", "b")
@@ -126,7 +128,12 @@ def test_the_calls_and_their_place_in_the_stream_are_of_one_instant(stores: Stor
     assert [(event.name, json.loads(event.data)) for event in page.events] == [
         ("call_changed", {"state": "speaking"}), ("call_ended", {"call_control_id": other}),
     ]  # fmt: skip
-    assert names(stores.live.read_all_calls("0-0", 10)) == ["call_started", "call_started", "call_changed", "call_ended"]
+    assert names(stores.live.read_all_calls("0-0", 10)) == [
+        "call_started",
+        "call_started",
+        "call_changed",
+        "call_ended",
+    ]
 
 
 def test_a_call_without_a_sign_of_life_is_forgotten() -> None:
