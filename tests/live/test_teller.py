@@ -117,7 +117,7 @@ def test_a_call_that_a_bug_ends_is_told_to_have_failed(
 
 def test_a_call_goes_on_while_redis_is_away(rig: Rig, agent: AgentConfig) -> None:
     """The greeting is heard; its story is there when Redis is."""
-    rig.open(agent)
+    session = rig.open(agent)
     rig.database.is_away = True
     settle()
     rig.advance(1)
@@ -125,7 +125,8 @@ def test_a_call_goes_on_while_redis_is_away(rig: Rig, agent: AgentConfig) -> Non
     rig.database.is_away = False
 
     assert "Hello." in [data.get("text") for _, data in told(rig)]
-    assert rig.registry.get(CALL) is not None
+    assert rig.registry.get(CALL) is session
+    end(rig, session)
 
 
 def test_where_nobody_can_watch_nothing_is_told(rig: Rig, agent: AgentConfig) -> None:
