@@ -9,6 +9,7 @@ import pytest
 
 from backend.call.agent_config import AgentConfig
 from backend.call.events import CallHungUp
+from backend.errors import CallGone
 from backend.live.story import Story
 from backend.session.session import Session
 from backend.store import keys
@@ -28,6 +29,7 @@ def end(rig: Rig, session: Session) -> None:
     rig.feed.write()
     session.post(HUNG_UP)
     wait_until(lambda: rig.stores.legs.get(CALL) is None)
+    settle()
 
 
 def test_a_whole_call_is_told_while_it_runs(rig: Rig, agent: AgentConfig) -> None:
@@ -105,12 +107,13 @@ def test_a_call_that_a_bug_ends_is_told_to_have_failed(
     rig: Rig, agent: AgentConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchers learn of the end as of any other."""
+    rig.carrier.always("speak", CallGone("over"))  # nobody is left to apologise to
     session = rig.open(agent)
     settle()
     rig.feed.write()
     monkeypatch.setattr(session._conversation, "handle", lambda *_: 1 / 0)
     session.post(HUNG_UP)
-    wait_until(lambda: session in rig.over)
+    wait_until(lambda: session in rig.over and rig.stores.legs.get(CALL) is None)
 
     assert told(rig)[-1][0] == "ended" and told(rig)[-1][1]["outcome"] == "failed"
 
