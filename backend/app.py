@@ -26,6 +26,8 @@ from backend.live.feed import Feed
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
+from backend.records.rehearsal_runs import RehearsalRuns
+from backend.records.rehearsals import Rehearsals
 from backend.session.ready_speech import ReadySpeech
 from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
@@ -37,6 +39,7 @@ from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
 from backend.web.media import media_blueprint
+from backend.web.rehearsing import Rehearsing
 from backend.web.webhooks import webhooks_blueprint
 
 SETTINGS = "offhook_settings"
@@ -169,6 +172,9 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
         hang_up=partial(hanging_up.hang_up, legs=stores.legs, calls=calls.calls, carrier=calls.carrier),
+        rehearsing=Rehearsing(
+            Rehearsals(database, calls.clock), RehearsalRuns(database, calls.clock), calls.agents, settings.data_dir
+        ),
         api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": _voices_of(calls).check},
     )

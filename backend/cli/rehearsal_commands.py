@@ -19,7 +19,7 @@ from backend.rehearsal.report import print_verdict, write_json
 from backend.rehearsal.runner import CannotRun, Stage, check_needs, run_scenario
 from backend.rehearsal.scenario import Scenario, ScenarioError, load_scenario, shipped_names
 from backend.rehearsal.stack import StackError, StackSettings
-from backend.rehearsal.stage import RunningProduct, own_stage, stage_before
+from backend.rehearsal.stage import RunningProduct, own_stage, settings_for, stage_before
 from backend.rehearsal.timeline import Timeline
 from backend.session.core_recorder import call_key_of, core_log_path
 
@@ -36,7 +36,7 @@ def demo(workers: int, name: str) -> None:
 
 async def _demo(workers: int, name: str) -> bool:
     scenario = load_scenario(name)
-    async with own_stage(_settings(workers, [scenario]), say) as (stage, _):
+    async with own_stage(settings_for([scenario], web_workers=workers), say) as (stage, _):
         _say_which_model(stage)
         # Redis forgets a finished call within a minute; `rehearse` waits to see that, somebody who wants to hear a call
         # need not.
@@ -49,7 +49,7 @@ async def _demo(workers: int, name: str) -> bool:
 @click.option("--barge-in", is_flag=True, help="Set ENABLE_BARGE_IN=1.")
 def up(workers: int, port: int, barge_in: bool) -> None:
     """Start everything with a rehearsal carrier and keep it running until Ctrl-C."""
-    finish(_up(StackSettings.from_environment(web_workers=workers, port=port, barge_in=barge_in)))
+    finish(_up(StackSettings.from_environment(web_workers=workers, port=port, barge_in=barge_in, rehearsals=True)))
 
 
 async def _up(settings: StackSettings) -> bool:
@@ -144,7 +144,7 @@ async def _rehearse(scenarios: list[Scenario], workers: int, quiet: bool, record
         group = [scenario for scenario in scenarios if bool(scenario.needs.barge_in) is barge_in]
         if not group:
             continue
-        settings = _settings(workers, group)
+        settings = settings_for(group, web_workers=workers)
         if record_core is not None:
             settings.environment["RECORD_CORE_DIR"] = str(record_core.resolve())
         async with own_stage(settings, say) as (stage, _):
@@ -226,7 +226,7 @@ async def _load(calls: int, workers: int, spread_s: float, name: str, delivery: 
     scenario = load_scenario(name)
     if delivery:
         scenario = scenario.with_delivery(delivery)
-    async with own_stage(_settings(workers, [scenario]), say) as (stage, _):
+    async with own_stage(settings_for([scenario], web_workers=workers), say) as (stage, _):
         report, outcomes = await run_load(scenario, stage, calls=calls, spread_s=spread_s, say=say)
         folder = _results_folder()
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,7 +249,7 @@ def bench_timeline(runs: int, at_once: int, workers: int, delivery: str) -> None
 
 async def _bench_timeline(runs: int, at_once: int, workers: int, deliveries: list[str]) -> bool:
     scenario, passed = load_scenario("default_dead_air"), True
-    async with own_stage(_settings(workers, [scenario]), say) as (stage, _):
+    async with own_stage(settings_for([scenario], web_workers=workers), say) as (stage, _):
         tables = []
         for delivery in deliveries:
             wanted = scenario.with_delivery(delivery)
@@ -259,14 +259,6 @@ async def _bench_timeline(runs: int, at_once: int, workers: int, deliveries: lis
     for delivery, rows in tables:
         print_timeline(console, f"default timeline, delivery {delivery}, {runs} calls", rows)
     return passed
-
-
-def _settings(workers: int, scenarios: list[Scenario]) -> StackSettings:
-    """The model as the shell has it, unless a scenario brings a script of its own."""
-    barge_in = any(scenario.needs.barge_in for scenario in scenarios)
-    if any(scenario.model or scenario.needs.scripted_model for scenario in scenarios):
-        return StackSettings(web_workers=workers, barge_in=barge_in)
-    return StackSettings.from_environment(web_workers=workers, barge_in=barge_in)
 
 
 def _say_which_model(stage: Stage) -> None:

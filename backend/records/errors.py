@@ -3,6 +3,7 @@
 RecordsError
 ├── UnknownRecord        no such agent, version or call
 ├── StaleVersion         somebody else changed the agent in between; nothing was changed
+├── StaleRehearsal       somebody else changed the rehearsal in between; nothing was changed
 ├── NumberTaken          another agent already answers this number; nothing was changed
 ├── UnstorableText       a text that no database keeps unchanged (NUL, half a surrogate pair)
 └── RecordsUnavailable   locked, gone or full; the same request may succeed later
@@ -20,6 +21,17 @@ class StaleVersion(RecordsError):
 
     def __init__(self, expected: int, present: int) -> None:
         super().__init__(f"the agent was changed meanwhile: version {present} is current, {expected} was expected")
+        self.expected = expected
+        self.present = present
+
+
+class StaleRehearsal(RecordsError):
+    """The expected version is not the present one; 0 means that there is none."""
+
+    def __init__(self, expected: int, present: int) -> None:
+        was = "somebody saved one of this name" if expected == 0 else f"version {expected} was edited"
+        now = f"version {present} is current" if present else "it was deleted"
+        super().__init__(f"the rehearsal was changed meanwhile: {was}, {now}")
         self.expected = expected
         self.present = present
 

@@ -9,11 +9,14 @@
 | turns          | what was said, as far as it was heard                       | its call       |
 | call_latencies | per turn, seconds since the caller's end of speech          | its call       |
 | call_events    | the compact timeline                                        | its call       |
+| rehearsals     | the installation's own rehearsals, as YAML                  | `Rehearsals.delete` |
+| rehearsal_runs | one row per run of a rehearsal, whole with what was played  | newer runs, `RehearsalRuns.forget` |
+| rehearsal_timeline | what happened in a run, as it happened                  | its run        |
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, MetaData, String, Text
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID_LENGTH = 64
@@ -131,3 +134,56 @@ class CallEventRow(Base):
     at: Mapped[float] = mapped_column(Seconds)
     name: Mapped[str] = mapped_column(String(64))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class RehearsalRow(Base):
+    """A rehearsal that this installation wrote itself. Those that come with the product are files."""
+
+    __tablename__ = "rehearsals"
+
+    name: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    yaml: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[float] = mapped_column(Seconds)
+
+
+class RehearsalRunRow(Base):
+    """One run. `yaml` is what was played, also when the rehearsal was changed since."""
+
+    __tablename__ = "rehearsal_runs"
+    __table_args__ = (
+        Index(None, "name", "queued_at"),
+        # Who looks for work, and who looks for the dead.
+        Index(None, "state", "queued_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(String(ID_LENGTH))
+    yaml: Mapped[str] = mapped_column(Text)
+    agent_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    agent_version: Mapped[int] = mapped_column(Integer)
+    agent_name: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    queued_at: Mapped[float] = mapped_column(Seconds)
+    started_at: Mapped[float | None] = mapped_column(Seconds)
+    ended_at: Mapped[float | None] = mapped_column(Seconds)
+    beat_at: Mapped[float | None] = mapped_column(Seconds)
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH))
+    problem: Mapped[str] = mapped_column(Text)
+    is_cancelled: Mapped[bool] = mapped_column(Boolean)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    recording_s: Mapped[float | None] = mapped_column(Seconds)
+
+
+class RehearsalTimelineRow(Base):
+    """One line of a run's timeline."""
+
+    __tablename__ = "rehearsal_timeline"
+    __table_args__ = (ForeignKeyConstraint(["run_id"], ["rehearsal_runs.id"], ondelete="CASCADE"),)
+
+    run_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at_s: Mapped[float] = mapped_column(Seconds)
+    kind: Mapped[str] = mapped_column(String(32))
+    words: Mapped[str] = mapped_column(Text)
+    is_trouble: Mapped[bool] = mapped_column(Boolean)

@@ -3,9 +3,9 @@
 Only `up` can place them: its carrier is a part of that process, and the product trusts no other. `ring` sends a scenario
 and gets the call as it happens, one JSON object per line:
 
-    → {"scenario": {…}}
+    → {"scenario": {…}, "folder": …}      where the files of the call are wanted; without: in a new folder of its own
     ← {"entry": {…}}            a line of the carrier's log, for this call
-    ← {"done": {"passed": …, "checks": […], "folder": …}}   or {"error": "…"}
+    ← {"done": {"passed": …, "checks": […], "folder": …}}   or {"unsuited": "…"}, {"error": "…"}
 
 When `ring` goes away in between, its caller hangs up. The socket is its owner's alone (0600).
 """
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.rehearsal.carrier.far_end import Leg
-from backend.rehearsal.carrier.log import LogEntry
+from backend.rehearsal.carrier.log import LegLog, LogEntry
 from backend.rehearsal.product_api import ApiError
-from backend.rehearsal.runner import CannotRun, Stage, run_scenario
+from backend.rehearsal.runner import CannotRun, Stage, check_needs, run_scenario
 from backend.rehearsal.scenario import Scenario
 from backend.rehearsal.verdict import Check, Verdict
 
@@ -33,6 +33,10 @@ _LONGEST_LINE = 1024 * 1024
 
 class NobodyThere(Exception):
     """No running `up` was found."""
+
+
+class Unsuited(CannotRun):
+    """This stack lacks what the scenario needs; another one might have it."""
 
 
 @asynccontextmanager
@@ -89,15 +93,20 @@ class _Ring:
 
     async def run(self) -> None:
         try:
-            scenario = Scenario.model_validate(json.loads(await self._reader.readline())["scenario"])
+            asked = json.loads(await self._reader.readline())
+            scenario, wanted_folder = Scenario.model_validate(asked["scenario"]), asked.get("folder")
         except (ValueError, KeyError, TypeError) as error:
             return self._tell("error", f"not a scenario: {error}")
+        try:
+            check_needs(scenario, self._stage)
+        except CannotRun as reason:
+            return self._tell("unsuited", str(reason))
         watch = asyncio.create_task(self._hang_up_when_left_alone())
-        self._stage.carrier.log.subscribe(self._show)
+        self._log = LegLog(self._stage.carrier.log, lambda entry: self._tell("entry", asdict(entry)))
         try:
             # As in `demo`: whoever listens need not wait until Redis has forgotten the call.
             outcome = await run_scenario(scenario, self._stage, on_leg=self._begin, check_keys=False)
-            folder = await asyncio.to_thread(self._new_folder)
+            folder = Path(wanted_folder) if wanted_folder else await asyncio.to_thread(self._new_folder)
             await asyncio.to_thread(outcome.write, folder, self._stage.carrier)
             verdict = outcome.verdict
             checks = [asdict(check) for check in verdict.checks]
@@ -106,7 +115,7 @@ class _Ring:
             self._tell("error", str(error))
         finally:
             watch.cancel()
-            self._stage.carrier.log.unsubscribe(self._show)
+            self._log.close()
         try:
             await self._writer.drain()
         except OSError:
@@ -121,12 +130,7 @@ class _Ring:
 
     def _begin(self, leg: Leg) -> None:
         self._leg = leg
-        for entry in self._stage.carrier.log.entries:
-            self._show(entry)
-
-    def _show(self, entry: LogEntry) -> None:
-        if self._leg is not None and entry.call_control_id == self._leg.call_control_id:
-            self._tell("entry", asdict(entry))
+        self._log.begin(leg.call_control_id)
 
     def _tell(self, name: str, content: object) -> None:
         if not self._writer.is_closing():
@@ -141,16 +145,36 @@ def find_bells(run_root: Path) -> list[Path]:
 async def ring(run_root: Path, scenario: Scenario, show: Callable[[LogEntry], None]) -> tuple[Verdict, str]:
     """Let the newest `up` that runs under `run_root` place a call; `show` gets the call as it happens. Returns the verdict
     and the folder with its files. Raises NobodyThere or CannotRun."""
-    reader, writer = await _connect(run_root)
+    for path in find_bells(run_root):
+        try:
+            return await ring_at(path, scenario, show)
+        except NoBell:
+            continue  # left behind by one that was killed
+    raise NobodyThere(f"nothing runs in {run_root}; start it with `make up` and ring in another terminal")
+
+
+class NoBell(NobodyThere):
+    """Nobody answers at this socket."""
+
+
+async def ring_at(
+    path: Path, scenario: Scenario, show: Callable[[LogEntry], None], folder: Path | None = None
+) -> tuple[Verdict, str]:
+    """As `ring`, at this socket; `folder`: where the files are wanted. Raises NoBell, NobodyThere, Unsuited, CannotRun."""
     try:
-        writer.write(
-            json.dumps({"scenario": scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)}).encode()
-            + b"\n"
-        )
+        reader, writer = await asyncio.open_unix_connection(str(path.resolve()), limit=_LONGEST_LINE)
+    except OSError:
+        raise NoBell(f"nobody answers at {path}") from None
+    wanted = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        asked = {"scenario": wanted, **({"folder": str(folder.resolve())} if folder is not None else {})}
+        writer.write(json.dumps(asked).encode() + b"\n")
         while line := await reader.readline():
             answer: dict[str, Any] = json.loads(line)
             if "error" in answer:
                 raise CannotRun(answer["error"])
+            if "unsuited" in answer:
+                raise Unsuited(answer["unsuited"])
             if "done" in answer:
                 done = answer["done"]
                 return Verdict(done["passed"], [Check(**check) for check in done["checks"]]), done["folder"]
@@ -160,12 +184,3 @@ async def ring(run_root: Path, scenario: Scenario, show: Callable[[LogEntry], No
     finally:
         writer.close()
     raise NobodyThere("the stack has ended in the middle of the call")
-
-
-async def _connect(run_root: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    for path in find_bells(run_root):
-        try:
-            return await asyncio.open_unix_connection(str(path), limit=_LONGEST_LINE)
-        except OSError:
-            continue  # left behind by one that was killed
-    raise NobodyThere(f"nothing runs in {run_root}; start it with `make up` and ring in another terminal")

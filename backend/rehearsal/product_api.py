@@ -38,41 +38,40 @@ class ProductApi:
 
     async def create_agent(self, agent: dict[str, Any]) -> str:
         """The new agent's id."""
-        reply = await self._ask("POST", "/api/agents", agent)
+        reply = await self.ask("POST", "/api/agents", agent)
         return str(reply["id"])
 
     async def update_agent(self, agent_id: str, agent: dict[str, Any], version: int) -> int:
         """Changes an agent that is at `version` now; returns the new version."""
-        reply = await self._ask("PUT", f"/api/agents/{agent_id}?version={version}", agent)
+        reply = await self.ask("PUT", f"/api/agents/{agent_id}?version={version}", agent)
         return int(reply["version"])
 
     async def delete_agent(self, agent_id: str) -> None:
-        await self._ask("DELETE", f"/api/agents/{agent_id}")
+        await self.ask("DELETE", f"/api/agents/{agent_id}")
 
     async def list_agents(self) -> list[dict[str, Any]]:
         """All agents: id, version, config."""
-        reply = await self._ask("GET", "/api/agents")
+        reply = await self.ask("GET", "/api/agents")
         agents: list[dict[str, Any]] = reply["agents"]
         return agents
 
     async def show_agent(self, agent_id: str) -> dict[str, Any]:
-        reply: dict[str, Any] = await self._ask("GET", f"/api/agents/{agent_id}")
+        reply: dict[str, Any] = await self.ask("GET", f"/api/agents/{agent_id}")
         return reply
 
     async def dial(self, *, agent_id: str, to_number: str, from_number: str | None = None) -> str:
         """Places an outbound call and returns its call_control_id. `from_number` None: the agent's first number."""
         body = {"agent_id": agent_id, "to_number": to_number, "from_number": from_number}
-        reply = await self._ask(
-            "POST", "/api/calls", {name: value for name, value in body.items() if value is not None}
-        )
+        reply = await self.ask("POST", "/api/calls", {name: value for name, value in body.items() if value is not None})
         return str(reply["call_control_id"])
 
     async def show_call(self, call_control_id: str) -> dict[str, Any]:
         """A call's record: turns, latencies, events. ApiError with status 404 until it is stored, after the call's end."""
-        reply: dict[str, Any] = await self._ask("GET", f"/api/calls/{quote(call_control_id, safe='')}")
+        reply: dict[str, Any] = await self.ask("GET", f"/api/calls/{quote(call_control_id, safe='')}")
         return reply
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Any address; the answer as JSON, {} where it is empty. Raises ApiError."""
         assert self._session is not None, "use `async with`"
         try:
             async with self._session.request(method, self.base_url + path, json=body) as response:

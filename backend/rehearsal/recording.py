@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 
 RATE = 8000
+RECORDING = "recording.wav"
+RUNS_FOLDER = "rehearsals"
+"""Under DATA_DIR: each run that was asked for over the API has a folder there, named by its id."""
 
 
 def write_stereo(path: str | Path, caller_pcm: bytes, agent_pcm: bytes) -> float:

@@ -26,7 +26,7 @@ from backend.rehearsal.carrier.log import CarrierLog
 from backend.rehearsal.carrier.speech import synthesise
 from backend.rehearsal.ear import Reference, listen, possible_texts
 from backend.rehearsal.product_api import ProductApi
-from backend.rehearsal.recording import write_stereo
+from backend.rehearsal.recording import RECORDING, write_stereo
 from backend.rehearsal.report import build_result, write_json
 from backend.rehearsal.scenario import ModelRule, Scenario
 from backend.rehearsal.verdict import CallFacts, Verdict, judge
@@ -99,7 +99,7 @@ class Outcome:
     def write(self, folder: Path, carrier: RehearsalCarrier) -> None:
         """recording.wav, result.json and carrier.jsonl (of this call and the legs joined to it)."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_stereo(folder / "recording.wav", self.leg.caller_audio(), self.leg.agent_audio())
+        write_stereo(folder / RECORDING, self.leg.caller_audio(), self.leg.agent_audio())
         write_json(folder / "result.json", self.result)
         own = {leg.call_control_id for leg in carrier.legs.values() if leg.call_session_id == self.leg.call_session_id}
         log = CarrierLog()

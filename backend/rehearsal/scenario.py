@@ -236,6 +236,10 @@ class Scenario(_Strict):
         """The agent, defaults filled in."""
         return AgentConfig.model_validate({"name": f"rehearsal {self.name}", **self.agent})
 
+    def played_with(self, agent: AgentConfig) -> Self:
+        """The same rehearsal with another agent: all of its settings but its numbers, which go on answering others."""
+        return self.model_copy(update={"agent": agent.model_dump(mode="json", exclude={"phone_numbers"})})
+
     def with_delivery(self, delivery: str) -> Self:
         """The same rehearsal with the other way of getting audio to the caller."""
         return self.model_copy(update={"agent": {**self.agent, "audio_delivery": delivery}})
@@ -251,7 +255,7 @@ def parse_scenario(text: str, source: str) -> Scenario:
     """The scenario in `text`. Raises ScenarioError, each line naming `source` and the field."""
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:  # ValueError: such as a date that does not exist
         raise ScenarioError(f"{source}: is not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise ScenarioError(f"{source}: must hold fields, `name: …`; allowed: {_fields(Scenario)}")
@@ -283,11 +287,21 @@ def shipped_names() -> list[str]:
 def _explain(item: Any) -> str:
     """One mistake: the field, what is wrong, what is allowed."""
     field = ".".join(str(part) if not isinstance(part, int) else f"[{part}]" for part in item["loc"]).replace(".[", "[")
-    message = item["msg"].removeprefix("Value error, ")
+    return f"{field}: {explain(item)}"
+
+
+def explain(item: Any) -> str:
+    """One of pydantic's mistakes: what is wrong, what is allowed."""
+    message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        return f"{field}: is not a field; allowed: {_fields(_model_at(item['loc'][:-1]))}"
+        return "is not a field" + (f"; allowed: {fields_at(item['loc'][:-1])}" if item["loc"][0] != "agent" else "")
     shown = "" if isinstance(item["input"], dict | list) else f" (given: {str(item['input'])[:60]!r})"
-    return f"{field}: {message}{shown}"
+    return f"{message}{shown}"
+
+
+def fields_at(loc: tuple[Any, ...]) -> str:
+    """The fields of the object that `loc` leads to."""
+    return _fields(_model_at(loc))
 
 
 _MODELS: dict[str, type[BaseModel]] = {

@@ -74,6 +74,8 @@ class StackSettings:
     """What the STT sidecar hears with; none: it does not run."""
     phrases: tuple[Phrase, ...] = ()
     """What the recognisers scripted and sphinx hear besides the callers of all shipped scenarios."""
+    rehearsals: bool = False
+    """Whether runs that are asked for over the API are played."""
     environment: dict[str, str] = field(default_factory=dict)
     """Further settings; they win over everything here."""
 
@@ -159,6 +161,7 @@ class Stack:
             "REDIS_AUTOSTART": "true",
             "MODEL_PORT": str(self._model_port),
             "MODEL_AUTOSTART": "true" if self.uses_scripted_model else "false",
+            "REHEARSALS_AUTOSTART": "true" if settings.rehearsals else "false",
             "WEB_STOP_WAIT_S": str(settings.graceful_timeout_s + 10),
             "GRACEFUL_TIMEOUT_S": str(settings.graceful_timeout_s),
             "OFFHOOK_CONFIG": str(self.folder / "offhook.yaml"),

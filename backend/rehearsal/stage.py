@@ -2,14 +2,16 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from backend.rehearsal.carrier.carrier import RehearsalCarrier
 from backend.rehearsal.carrier.config import CarrierConfig
 from backend.rehearsal.product_api import ProductApi
 from backend.rehearsal.runner import Stage
+from backend.rehearsal.scenario import Scenario
 from backend.rehearsal.stack import CarrierAccess, Stack, StackSettings
 
 CONNECTION_ID = "1234567890"
@@ -27,6 +29,14 @@ class RunningProduct:
     model_url: str = ""
     redis_url: str = ""
     barge_in: bool = False
+
+
+def settings_for(scenarios: Sequence[Scenario], **changes: Any) -> StackSettings:
+    """A stack that can play all of these: the model as the shell has it, unless a scenario brings a script of its own."""
+    barge_in = any(scenario.needs.barge_in for scenario in scenarios)
+    if any(scenario.model or scenario.needs.scripted_model for scenario in scenarios):
+        return StackSettings(barge_in=barge_in, **changes)
+    return StackSettings.from_environment(barge_in=barge_in, **changes)
 
 
 def carrier_for(webhook_url: str, **changes: object) -> RehearsalCarrier:

@@ -1,5 +1,9 @@
-"""Shows a call as it happens: one line per thing, in seconds since the answer. Decides what is worth a line, no more."""
+"""Shows a call as it happens: one line per thing, in seconds since the answer. Decides what is worth a line, no more.
 
+`TimelineLines` makes the lines, for the console's page as well; `Timeline` prints them.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -29,19 +33,32 @@ _SHOWN = {
 _TROUBLE = ("fault", "webhook_given_up", "stream_refused")
 
 
-class Timeline:
-    """Subscribe `show` to a carrier's log."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of them. `at_s`: since the answer, before it since the first thing that happened."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._is_open = True
+    at_s: float
+    kind: str
+    sign: str
+    words: str
+    style: str
+
+    @property
+    def is_trouble(self) -> bool:
+        return self.sign == "!"
+
+
+class TimelineLines:
+    """One call or many; feed it a carrier's log in order."""
+
+    def __init__(self) -> None:
         self._zero: dict[str, float] = {}
         self._last_agent_end: dict[str, float] = {}
 
-    def show(self, entry: LogEntry) -> None:
-        """Prints the entry if it is worth a line."""
-        if not self._is_open or not entry.call_control_id:
-            return
+    def line_of(self, entry: LogEntry) -> Line | None:
+        """None: not worth a line."""
+        if not entry.call_control_id:
+            return None
         self._zero.setdefault(entry.call_control_id, entry.at)
         if entry.kind == "answered":
             self._zero[entry.call_control_id] = entry.at
@@ -49,16 +66,12 @@ class Timeline:
         if entry.kind == "command" and int(entry.data.get("status") or 0) >= 400:
             shown = ("!", "command refused", "red")
         if shown is None:
-            return
+            return None
         sign, words, style = shown
-        seconds = entry.at - self._zero[entry.call_control_id]
-        self._console.print(Text(f"{seconds:8.2f} s  {sign} {words}{self._detail(entry)}", style=style))
+        line = Line(entry.at - self._zero[entry.call_control_id], entry.kind, sign, words + self._detail(entry), style)
         if entry.kind == "agent_audio_ended":
             self._last_agent_end[entry.call_control_id] = entry.at
-
-    def close(self) -> None:
-        """Shows nothing more: a carrier's log outlives one rehearsal."""
-        self._is_open = False
+        return line
 
     def _detail(self, entry: LogEntry) -> str:
         data: dict[str, Any] = entry.data
@@ -76,11 +89,25 @@ class Timeline:
             return f", {data.get('cause')}"
         if entry.kind == "command":
             return f": {data.get('name')} {data.get('status')} {data.get('error_code') or ''}"
-        return (
-            f": {data.get('what') or data.get('event_type') or data.get('problem')}" if sign_is_bad(entry.kind) else ""
-        )
+        if entry.kind in _TROUBLE:
+            return f": {data.get('what') or data.get('event_type') or data.get('problem')}"
+        return ""
 
 
-def sign_is_bad(kind: str) -> bool:
-    """Whether lines of this kind tell of trouble."""
-    return kind in ("fault", "webhook_given_up", "stream_refused")
+class Timeline:
+    """Subscribe `show` to a carrier's log."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._is_open = True
+        self._lines = TimelineLines()
+
+    def show(self, entry: LogEntry) -> None:
+        """Prints the entry if it is worth a line."""
+        line = self._lines.line_of(entry) if self._is_open else None
+        if line is not None:
+            self._console.print(Text(f"{line.at_s:8.2f} s  {line.sign} {line.words}", style=line.style))
+
+    def close(self) -> None:
+        """Shows nothing more: a carrier's log outlives one rehearsal."""
+        self._is_open = False

@@ -2,12 +2,13 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from backend.web import api_agents, api_calls, health, metrics_page
+from backend.web import api_agents, api_calls, api_rehearsals, health, metrics_page
 from backend.web.openapi import OffhookApp
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_agents.blueprint,
     api_calls.blueprint,
+    api_rehearsals.blueprint,
     health.blueprint,
     metrics_page.blueprint,
 )

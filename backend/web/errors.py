@@ -16,7 +16,14 @@ from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from backend.errors import BackendError, CarrierError, Rejected, StoreError, Unavailable
-from backend.records.errors import NumberTaken, RecordsUnavailable, StaleVersion, UnknownRecord, UnstorableText
+from backend.records.errors import (
+    NumberTaken,
+    RecordsUnavailable,
+    StaleRehearsal,
+    StaleVersion,
+    UnknownRecord,
+    UnstorableText,
+)
 from backend.web.dialling import BadNumber, DialLimited
 from backend.web.hanging_up import CallOver
 
@@ -123,7 +130,7 @@ def _backend_error(error: BackendError) -> Response:
             return _invalid_fields([FieldError(field=error.where, message="cannot be stored")])
         case UnknownRecord():
             return error_response(404, "not_found", str(error))
-        case StaleVersion():
+        case StaleVersion() | StaleRehearsal():
             return error_response(409, "stale_version", str(error))
         case CallOver():
             return error_response(409, "call_over", str(error))

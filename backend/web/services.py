@@ -11,6 +11,7 @@ from backend.clock import Clock
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.settings import Settings
+from backend.web.rehearsing import Rehearsing
 
 EXTENSION = "offhook"
 
@@ -37,6 +38,7 @@ class Services:
     dial_out: DialOut
     hang_up: Callable[[str], None]
     """`hanging_up.hang_up` with everything but the call filled in."""
+    rehearsing: Rehearsing
     api_key: str = field(repr=False)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
     """By name: "redis", "database", "voices"."""

@@ -19,6 +19,8 @@ from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
 from backend.records.migrate import migrate
+from backend.records.rehearsal_runs import RehearsalRuns
+from backend.records.rehearsals import Rehearsals
 from backend.settings import Settings
 from backend.store.database import Database as StoreDatabase
 from backend.store.dial_limits import DialLimits
@@ -28,6 +30,7 @@ from backend.web.api import register_api
 from backend.web.dialling import dial_out
 from backend.web.hanging_up import hang_up
 from backend.web.openapi import OffhookApp, new_app
+from backend.web.rehearsing import Rehearsing
 from backend.web.services import Services, install
 from tests.records.conftest import StillClock
 
@@ -65,6 +68,7 @@ class Stage:
     store: StoreDatabase
     readiness: dict[str, Any]
     clock: StillClock
+    runs: RehearsalRuns
 
     def client(self, key: str | None = API_KEY) -> FlaskClient:
         client = self.app.test_client()
@@ -83,11 +87,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     dial = partial(dial_out, agents=agents, limits=limits, legs=Legs(store, clock), carrier=carrier, ring_timeout_s=30)  # type: ignore[arg-type]  # of the carrier, only what a dial needs
     end = partial(hang_up, legs=Legs(store, clock), calls=calls, carrier=carrier)  # type: ignore[arg-type]  # likewise
     readiness: dict[str, Any] = {"database": database.ping}
+    runs = RehearsalRuns(database, clock)
+    rehearsing = Rehearsing(Rehearsals(database, clock), runs, agents, tmp_path)
     app = new_app()
     register_api(app)
     services = Services(
         settings=Settings(offhook_env="test", data_dir=tmp_path), clock=clock, agents=agents, calls=calls,
         carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
+        rehearsing=rehearsing,
     )  # fmt: skip
     install(app, services)
     undocumented: list[str] = []
@@ -103,7 +110,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 undocumented.append(f"{request.method} {path}: {response.status_code}")
         return response
 
-    yield Stage(app, agents, calls, carrier, store, readiness, clock)
+    yield Stage(app, agents, calls, carrier, store, readiness, clock, runs)
     assert undocumented == []
     database.close()
 

@@ -5,22 +5,6 @@ far_end.py          one call's far end: speaks, listens, hangs up
 webhooks.py media.py server.py commands.py   the three wires, and what each command does
 faults.py config.py log.py speech.py         misbehaviour, settings, the record, the words
 carrier.py          `RehearsalCarrier`: start, ring, stop
+
+Nothing is imported here: a web process that reads a scenario needs the faults, not the servers.
 """
-
-from backend.rehearsal.carrier.carrier import RehearsalCarrier
-from backend.rehearsal.carrier.config import CarrierConfig
-from backend.rehearsal.carrier.far_end import Leg
-from backend.rehearsal.carrier.faults import CommandFault, Faults
-from backend.rehearsal.carrier.hearing import AudibleSegment
-from backend.rehearsal.carrier.log import CarrierLog, LogEntry
-
-__all__ = [
-    "AudibleSegment",
-    "CarrierConfig",
-    "CarrierLog",
-    "CommandFault",
-    "Faults",
-    "Leg",
-    "LogEntry",
-    "RehearsalCarrier",
-]

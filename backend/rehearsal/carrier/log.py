@@ -97,3 +97,26 @@ class CarrierLog:
                     "data": entry.data,
                 }
                 file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+
+
+class LegLog:
+    """Everything about one leg, from its first entry on, although which leg it is becomes known a little later."""
+
+    def __init__(self, log: CarrierLog, show: Callable[[LogEntry], None]) -> None:
+        self._log = log
+        self._show = show
+        self._call_control_id = ""
+        log.subscribe(self._take)
+
+    def begin(self, call_control_id: str) -> None:
+        """It is this leg."""
+        self._call_control_id = call_control_id
+        for entry in list(self._log.entries):
+            self._take(entry)
+
+    def close(self) -> None:
+        self._log.unsubscribe(self._take)
+
+    def _take(self, entry: LogEntry) -> None:
+        if self._call_control_id and entry.call_control_id == self._call_control_id:
+            self._show(entry)

@@ -15,7 +15,9 @@ import numpy as np
 from aiohttp import web
 from nacl.signing import VerifyKey
 
-from backend.rehearsal.carrier import CarrierConfig, Leg, RehearsalCarrier
+from backend.rehearsal.carrier.carrier import RehearsalCarrier
+from backend.rehearsal.carrier.config import CarrierConfig
+from backend.rehearsal.carrier.far_end import Leg
 
 API_KEY = "KEY-of-the-test"
 CONNECTION = "7200000000000000001"

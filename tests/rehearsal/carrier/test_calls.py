@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from backend.rehearsal.carrier import CarrierLog
+from backend.rehearsal.carrier.log import CarrierLog
 
 from .product import CALLED, CALLER, CONNECTION, call, running, tone, until
 

@@ -8,7 +8,7 @@ import wave
 import pytest
 from telnyx import Telnyx
 
-from backend.rehearsal.carrier import Faults
+from backend.rehearsal.carrier.faults import Faults
 
 from .product import API_KEY, CALLED, CALLER, CONNECTION, call, running, tone, until
 

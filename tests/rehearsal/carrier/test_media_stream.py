@@ -8,8 +8,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from backend.rehearsal.carrier import Faults
 from backend.rehearsal.carrier.codec import decode, encode
+from backend.rehearsal.carrier.faults import Faults
 
 from .product import call, running, tone, until
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.rehearsal.carrier import Faults
-from backend.rehearsal.carrier.faults import Dice
+from backend.rehearsal.carrier.faults import Dice, Faults
 from backend.rehearsal.carrier.mouth import Mouth
 from backend.rehearsal.carrier.transcription import Transcription
 

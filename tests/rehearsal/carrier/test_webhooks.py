@@ -3,7 +3,7 @@
 import pytest
 from telnyx import Telnyx
 
-from backend.rehearsal.carrier import Faults
+from backend.rehearsal.carrier.faults import Faults
 
 from .product import API_KEY, CALLED, CALLER, call, running, until
 
