@@ -75,6 +75,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("DELETE", "/api/rehearsals/*", _EDIT),
     ("POST", "/api/rehearsals/check", _EDIT),
     ("POST", "/api/rehearsals/*/runs", _EDIT),
+    ("POST", "/api/rehearsals/runs/*/cancel", _EDIT),
     ("GET", "/api/rehearsals/runs", _VIEW),
     ("GET", "/api/rehearsals/runs/*", _VIEW),
     ("GET", "/api/rehearsals/runs/*/recording", _VIEW),
