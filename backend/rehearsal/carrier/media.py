@@ -359,7 +359,8 @@ class MediaStream:
                 self.return_mark(str(name), cleared=False)
         else:
             marks, dropped_s = self.buffer.clear()
-            self.leg.log("cleared", dropped_s=round(dropped_s, 3), marks=len(marks))
+            played = self.buffer.played_samples
+            self.leg.log("cleared", dropped_s=round(dropped_s, 3), marks=len(marks), played_samples=played)
             for name in marks:
                 self.return_mark(name, cleared=True)
 

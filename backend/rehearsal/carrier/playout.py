@@ -89,6 +89,13 @@ class MediaBuffer:
         self._queue: deque[_Chunk | str] = deque()
         self._due: list[str] = []
         self._last_slot = -1
+        self._played: list[Pcm] = []
+        self.played_samples = 0
+        """How many of the samples that were sent have been played, so far."""
+
+    def played(self) -> Pcm:
+        """Those samples, one after the other: without the silence of slots for which nothing was there."""
+        return np.concatenate(self._played) if self._played else np.zeros(0, np.int16)
 
     def push(self, pcm: Pcm, now: float) -> None:
         self._queue.append(_Chunk(pcm, next_slot(now)))
@@ -133,6 +140,8 @@ class MediaBuffer:
             missing -= len(piece)
             if len(piece):
                 pieces.append(piece)
+                self._played.append(piece)
+                self.played_samples += len(piece)
             if head.position >= len(head.pcm):
                 self._queue.popleft()
         if not pieces:

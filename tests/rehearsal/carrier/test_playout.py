@@ -93,6 +93,22 @@ def test_clear_returns_all_marks_and_says_what_was_lost():
     assert playout.media.mark("after", 2.0)
 
 
+def test_what_was_played_is_known_to_the_sample():
+    """The samples of the stream that were in the caller's ear, without those thrown away and without starved slots."""
+    playout = Playout(0.0)
+    sound = np.arange(1, 1001, dtype=np.int16)
+    playout.media.push(sound[:200], 0.0)
+    playout.advance(0.1)
+    playout.media.push(sound[200:], 0.1)
+    playout.advance(0.13)
+
+    playout.media.clear()
+    playout.advance(1.0)
+
+    assert playout.media.played_samples == 360
+    assert playout.media.played().tolist() == sound[:360].tolist()
+
+
 def test_odd_chunks_join_without_a_gap():
     """Chunks of 30 ms are one stream of samples, not frames padded one by one."""
     playout = Playout(0.0)
