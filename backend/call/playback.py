@@ -20,8 +20,8 @@ older void. The carrier also returns marks of audio that it threw away, so an ec
 
 What was heard of a piece that is cut is the words whose audio was nearly all played by then (`resume.py`): the time since
 `starts_at`, set against the voice's word timings. A mark in the middle of a piece corrects `starts_at`, so that a voice
-that came too slowly, and left gaps, does not count as heard ahead of time. Marks that come back because of `clear` are
-of an older generation by then and move nothing.
+that came too slowly, and left gaps, does not count as heard ahead of time; the pieces behind it move with it. Marks that
+come back because of `clear` are of an older generation by then and move nothing.
 
 Two times are kept apart. `starts_at` follows the evidence: the carrier's word that it plays a piece, or the end of the
 piece before it, may move it later. `over_by` never moves once the length is known: however late a report comes, the
@@ -78,6 +78,8 @@ class Piece:
     """In which way it is said: BY_VOICE, BY_FALLBACK_VOICE, BY_CARRIER."""
     state: PieceState = PieceState.REQUESTED
     starts_at: float = 0.0
+    on_its_way_at: float = 0.0
+    """When its first audio was handed over: it cannot have begun before."""
     bound_from: float = 0.0
     """`starts_at` as first known; `over_by` counts from here."""
     is_start_confirmed: bool = False
@@ -151,6 +153,7 @@ class Ledger:
         if piece is not None and piece.state in _AUDIBLE and not piece.is_start_confirmed:
             piece.is_start_confirmed = True
             piece.starts_at = now
+            self._move_those_behind(piece)
 
     def words_timed(self, playback_id: str, first: int, starts_s: Sequence[float]) -> None:
         """When its words from number `first` on begin. A gap to what is known makes it useless."""
@@ -164,6 +167,7 @@ class Ledger:
         if piece is not None and piece.state in _AUDIBLE and played_s > piece.progress_s:
             piece.progress_s = played_s
             piece.starts_at = now - played_s
+            self._move_those_behind(piece)
 
     def handed_over(self, playback_id: str, duration_s: float, now: float) -> None:
         """All its audio is sent: its length is known now."""
@@ -284,8 +288,19 @@ class Ledger:
 
     def _queue_behind_others(self, piece: Piece, now: float) -> None:
         before = [other for other in self.audible() if other.number < piece.number]
+        piece.on_its_way_at = now
         piece.starts_at = max([now, self.heard_until, *(other.playing_until for other in before)])
         piece.bound_from = max([now, *(other.bound_from + other.length_s for other in before)])
+
+    def _move_those_behind(self, moved: Piece) -> None:
+        """They are heard one after the other: what stands behind it begins when it is over, unless a report of its own says
+        when. Otherwise a report that comes late would have a piece heard to a part, and the next one too."""
+        over_at = moved.playing_until
+        for piece in self.audible():
+            if piece.number > moved.number:
+                if not (piece.progress_s or piece.is_start_confirmed):
+                    piece.starts_at = max(piece.on_its_way_at, over_at)
+                over_at = piece.playing_until
 
     def _heard_up_to(self, number: int, now: float) -> list[Piece]:
         over = [piece for piece in self.audible() if piece.number <= number]

@@ -42,6 +42,7 @@ from backend.rehearsal.scenario import Scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
 from tests.bench.stage_runs import Figure
+from tests.bench.turn_legs import timeline_of
 from tests.workers.tts.processes import voice_server
 from tests.workers.tts.spelling_voice import TELLING, WORDS, seconds_of, spans_heard
 
@@ -122,19 +123,15 @@ class Compared:
         return "" if abs(self.kept - self.played) <= 1 else "words"
 
 
-def kept_of_the_story(turns: Sequence[dict[str, Any]]) -> list[int | None]:
-    """Of each telling, how many words the transcript keeps; None where they are not the story's first ones."""
-    tellings: list[list[str]] = []
-    is_telling = False
+def kept_of_the_story(turns: Sequence[dict[str, Any]], since: float, until: float) -> int | None:
+    """Of what the agent began to say in this time, how many words of the story the transcript keeps; None where they are not
+    its first ones. What else it says (that it falls silent, a filler) is made of other words."""
+    kept: list[str] = []
     for turn in turns:
-        if turn["speaker"] == "caller":
-            is_telling = "story" in turn["text"].lower()
-            if is_telling:
-                tellings.append([])
-        elif is_telling and turn["heard"] != "unheard":
-            tellings[-1] += turn["text"].split()
-    wanted = STORY.split()
-    return [len(words) if words == wanted[: len(words)] else None for words in tellings]
+        words = turn["text"].split()
+        if turn["speaker"] == "agent" and turn["heard"] != "unheard" and since <= turn["at"] < until:
+            kept += words if any(word.strip(".").lower() in WORDS for word in words) else []
+    return len(kept) if kept == STORY.split()[: len(kept)] else None
 
 
 def played_of_the_story(pcm: NDArray[np.int16]) -> tuple[float, bool]:
@@ -151,9 +148,8 @@ def played_of_the_story(pcm: NDArray[np.int16]) -> tuple[float, bool]:
     return len(words) - 1 + part, words == PLAIN[: len(words)]
 
 
-def compare(outcome: Outcome, turns: Sequence[dict[str, Any]]) -> list[Compared]:
-    """Every interruption of one call."""
-    kept = kept_of_the_story(turns)
+def compare(outcome: Outcome, turns: Sequence[dict[str, Any]], to_carrier: float) -> list[Compared]:
+    """Every interruption of one call. `to_carrier`: what takes wall-clock seconds to the carrier's clock."""
     audio = outcome.leg.playout.media.played()
     clears = [entry for entry in outcome.facts.entries if entry.kind == "cleared"]
     cuts = [speech for speech in outcome.facts.said if speech.interrupts]
@@ -163,7 +159,7 @@ def compare(outcome: Outcome, turns: Sequence[dict[str, Any]]) -> list[Compared]
     for number, (cut, after) in enumerate(zip(cuts, asked_at, strict=False)):
         until = asked_at[number + 1] if number + 1 < len(asked_at) else float("inf")
         own = [clear for clear in clears if after <= clear.at < until]
-        telling = kept[number] if number < len(kept) else None
+        telling = kept_of_the_story(turns, after - to_carrier, until - to_carrier)
         if not any(cut.started_at <= clear.at for clear in own):
             found.append(Compared(outcome.leg.call_control_id, number, None, True, telling, 0))
             continue
@@ -181,27 +177,38 @@ async def _call(number: int, stage: Stage) -> list[Compared]:
         outcome = await run_call(scenario, stage, agent_id, called, agent, check_keys=False)
         if outcome.facts.problem:
             print(f"  call {number}: {outcome.facts.problem}", flush=True)
-        await asyncio.sleep(1.0)  # the record is written behind the call
-        record = await stage.api.show_call(outcome.leg.call_control_id)
+        record = await record_of(stage, outcome.leg.call_control_id)
     finally:
         await stage.api.delete_agent(agent_id)
-    compared = compare(outcome, record["turns"])
+    to_carrier = stage.carrier.now() - time.time()
+    compared = compare(outcome, record["turns"], to_carrier)
     for each in compared:
         if each.fault:
             print(f"  {each}", flush=True)
-            explain(outcome, record["events"], each, stage.carrier.now() - time.time())
+            explain(outcome, record, each, to_carrier)
     return compared
 
 
-def explain(outcome: Outcome, events: Sequence[dict[str, Any]], fault: Compared, to_carrier: float) -> None:
+async def record_of(stage: Stage, call_control_id: str) -> dict[str, Any]:
+    """It is written behind the call, later on a busy machine."""
+    await timeline_of(stage, call_control_id)
+    return await stage.api.show_call(call_control_id)
+
+
+def explain(outcome: Outcome, record: dict[str, Any], fault: Compared, to_carrier: float) -> None:
     """What the product knew when it cut, on the carrier's clock: how late it learned of its marks, how late `clear` came."""
     cuts = [speech for speech in outcome.facts.said if speech.interrupts]
     began = cuts[fault.number].started_at
-    clear = next(entry for entry in outcome.facts.entries if entry.kind == "cleared" and entry.at >= began)
+    clear = next((entry for entry in outcome.facts.entries if entry.kind == "cleared" and entry.at >= began), None)
+    if clear is None:
+        return
     shown = [(entry.at, "carrier", entry.kind, entry.data) for entry in outcome.facts.entries]
-    shown += [(event["at"] + to_carrier, "product", event["name"], event["detail"]) for event in events]
+    shown += [(event["at"] + to_carrier, "product", event["name"], event["detail"]) for event in record["events"]]
+    shown += [
+        (turn["at"] + to_carrier, "turn", turn["speaker"], (turn["heard"], turn["text"])) for turn in record["turns"]
+    ]
     for at, who, kind, data in sorted(shown, key=lambda one: one[0]):
-        if clear.at - 4 <= at <= clear.at + 0.5 and "webhook" not in kind:
+        if clear.at - 12 <= at <= clear.at + 4 and "webhook" not in kind:
             print(f"    {at - clear.at:+7.3f} {who:8} {kind} {data}", flush=True)
 
 

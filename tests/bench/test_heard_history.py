@@ -74,25 +74,27 @@ def test_other_sounds_are_no_words() -> None:
         assert spans_heard(sound) == []
 
 
-def turn(speaker: str, text: str, heard: str = "heard") -> dict[str, str]:
-    return {"speaker": speaker, "text": text, "heard": heard}
+def turn(at: float, text: str, heard: str = "heard", speaker: str = "agent") -> dict[str, object]:
+    return {"speaker": speaker, "text": text, "heard": heard, "at": at}
 
 
 def test_the_transcript_of_each_telling_is_counted() -> None:
-    """Also over several sentences; a sentence that nobody heard does not count, and other words are no beginning."""
+    """Over several sentences, without what nobody heard and without what is not of the story; words left out are no
+    beginning."""
     words = STORY.split()
     turns = [
-        turn("caller", "Tell me a story."),
-        turn("agent", " ".join(words[:4])),
-        turn("agent", " ".join(words[4:6]), "partly"),
-        turn("agent", " ".join(words[9:12]), "unheard"),
-        turn("caller", "Stop please."),
-        turn("agent", "All right then."),
-        turn("caller", "Tell me a story."),
-        turn("agent", " ".join(words[:2] + words[3:5]), "partly"),
+        turn(0.0, "Tell me a story.", speaker="caller"),
+        turn(1.0, " ".join(words[:4])),
+        turn(1.1, " ".join(words[4:6]), "partly"),
+        turn(1.2, " ".join(words[9:12]), "unheard"),
+        turn(3.0, "One moment, please."),
+        turn(9.0, "All right then."),
+        turn(12.0, " ".join(words[:2] + words[3:5]), "partly"),
     ]
 
-    assert kept_of_the_story(turns) == [6, None]
+    assert kept_of_the_story(turns, 0.5, 11.0) == 6
+    assert kept_of_the_story(turns, 11.0, 20.0) is None
+    assert kept_of_the_story(turns, 20.0, 30.0) == 0
 
 
 def test_every_interruption_counts_in_the_figure() -> None:

@@ -289,3 +289,47 @@ def test_what_is_kept_is_within_a_word_of_what_was_played() -> None:
         played_s = cut_at - plays_from
         played = sum(start + 0.8 * length <= played_s for start, length in zip(starts, lengths, strict=True))
         assert abs(piece.heard_words - played) <= 1, number
+
+
+def two_pieces() -> tuple[Ledger, Piece, Piece]:
+    """Two sentences of 2 s, handed over at 10.0 and 11.0: the second follows the first without a pause."""
+    ledger = Ledger()
+    first, second = ledger.ask("answer", "One two three four.", 9.0), ledger.ask("answer", "Five six seven eight.", 9.0)
+    for piece, at in ((first, 10.0), (second, 11.0)):
+        ledger.started(piece.playback_id, at)
+        ledger.words_timed(piece.playback_id, 0, (0.0, 0.5, 1.0, 1.5))
+        ledger.handed_over(piece.playback_id, 2.0, at)
+    return ledger, first, second
+
+
+def test_no_piece_is_heard_in_part_while_the_one_before_it_is_not_over() -> None:
+    """A report about the first that comes a second late moves the second too."""
+    ledger, first, second = two_pieces()
+    ledger.progressed(first.playback_id, 0.9, 12.0)
+
+    ledger.clear(12.8)
+
+    assert (first.heard_words, second.heard_words) == (3, 0)
+
+
+def test_a_later_report_about_the_first_brings_the_second_back() -> None:
+    """Never to before its own audio was on its way."""
+    ledger, first, second = two_pieces()
+    ledger.progressed(first.playback_id, 0.4, 12.0)
+    ledger.progressed(first.playback_id, 1.8, 11.9)
+
+    assert second.starts_at == pytest.approx(12.1)
+
+    ledger.progressed(first.playback_id, 1.9, 10.5)
+
+    assert second.starts_at == 11.0
+
+
+def test_a_piece_that_has_a_report_of_its_own_is_not_moved() -> None:
+    """What is known of it counts more than what follows from the one before it."""
+    ledger, first, second = two_pieces()
+    ledger.progressed(second.playback_id, 0.5, 12.5)
+
+    ledger.progressed(first.playback_id, 1.9, 12.6)
+
+    assert second.starts_at == 12.0
