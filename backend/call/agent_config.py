@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 E164 = re.compile(r"^\+[1-9]\d{6,14}$")
 PhoneNumber = Annotated[str, Field(pattern=E164.pattern, examples=["+13125550100"])]
 ShortText = Annotated[str, Field(max_length=500)]
+WEBHOOK_URL = re.compile(r"^(https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?([/?][!-\x22$-~]*)?)?$")
+"""No user, password or fragment. Which hosts may be reached is seen when it is sent (workers/safe_post.py)."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ud800-\udfff]")
 
@@ -183,12 +185,61 @@ class TransferTarget(_Strict):
     description: ShortText = Field("", title="When to use it", description="Tells the model when to use it.")
 
 
+class SummaryField(_Strict):
+    """One thing that the summary tells of every call, such as the reason for calling or whether to call back."""
+
+    name: str = Field(
+        min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_]*$", title="Name",
+        description="Its key in the webhook. Small letters, digits, underscores.",
+    )  # fmt: skip
+    description: ShortText = Field("", title="What it is", description="Tells the model what to write here.")
+    type: Literal["text", "number", "yes_no", "choice"] = Field("text", title="Kind")
+    choices: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(
+        default_factory=list, max_length=30, title="Choices", description="Of a choice: one of these."
+    )
+
+    @model_validator(mode="after")
+    def _choices_belong_to_a_choice(self) -> "SummaryField":
+        if self.type == "choice" and len(set(self.choices)) < 2:
+            raise ValueError("choices: a choice needs at least two different ones")
+        if self.type != "choice" and self.choices:
+            raise ValueError("choices: only with type choice")
+        return self
+
+
+class AfterCallSettings(_Strict):
+    """What is done when a call is over. docs/after-call.md has the webhook."""
+
+    summary: bool = Field(
+        False, title="Summary", description="The model summarises each call in which something was said."
+    )
+    summary_instructions: str = Field(
+        "", max_length=4000, title="How to summarise", description="Added to what the model is told about summaries."
+    )
+    summary_fields: list[SummaryField] = Field(
+        default_factory=list, max_length=30, title="Fields", description="Filled in from the call, or left empty."
+    )
+    webhook_url: str = Field(
+        "", max_length=500, pattern=WEBHOOK_URL.pattern, title="Webhook",
+        description="Where each finished call is sent, signed: https://host/path. Empty: nowhere. Everybody who may see the "
+        "agent sees this address.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _fields_have_names_of_their_own(self) -> "AfterCallSettings":
+        names = [field.name for field in self.summary_fields]
+        if len(set(names)) != len(names):
+            raise ValueError("summary_fields: two fields have the same name")
+        return self
+
+
 class AgentSettings(_Strict):
     """What the call machinery reads, apart from what the agent is."""
 
     dead_air_settings: DeadAirSettings = Field(default_factory=DeadAirSettings)
     turn_taking: TurnTakingSettings = Field(default_factory=TurnTakingSettings)
     no_progress: NoProgressSettings = Field(default_factory=NoProgressSettings)
+    after_call: AfterCallSettings = Field(default_factory=AfterCallSettings)
 
 
 Tool = Literal["hold", "hang_up", "transfer", "send_dtmf"]

@@ -9,6 +9,7 @@ from backend.call.agent_config import AgentConfig, DeadAirSettings
 
 DEAD_AIR = "settings.dead_air_settings"
 TURN_TAKING = "settings.turn_taking"
+AFTER_CALL = "settings.after_call"
 NO_PROGRESS = "settings.no_progress"
 TARGET = {"name": "sales", "number": "+13125550100"}
 
@@ -111,6 +112,44 @@ def test_fields_that_contradict_each_other_are_named(path: str, value: object, n
     """No single field is wrong, so the message says which."""
     with pytest.raises(ValidationError, match=named):
         AgentConfig.model_validate(agent_with(path, value))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://example.com/x", "https://", "https://user:word@example.com/", "https://example.com/#part", "example.com",
+        "https://exa mple.com/", "https://example.com/a b", "https://example.com/\n", "https://exämple.com/",
+        "//example.com", "https://example.com\\@evil.test/", "https://example.com@evil.test/",
+    ],
+)  # fmt: skip
+def test_a_webhook_is_a_plain_address(address: str) -> None:
+    """Nothing secret in it, since viewers see it, and nothing that two programs could read differently."""
+    with pytest.raises(ValidationError, match="webhook_url"):
+        AgentConfig.model_validate(agent_with(f"{AFTER_CALL}.webhook_url", address))
+
+
+@pytest.mark.parametrize(
+    "address", ["", "https://example.com", "https://a.b-c.example:8443/p/q?token=1&x=%20", "http://[::1]:80/x"]
+)
+def test_usual_webhook_addresses_are_taken(address: str) -> None:
+    agent = AgentConfig.model_validate(agent_with(f"{AFTER_CALL}.webhook_url", address))
+
+    assert agent.settings.after_call.webhook_url == address
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ([{"name": "Reason"}], "name"),
+        ([{"name": "mood", "type": "choice", "choices": ["calm"]}], "choices"),
+        ([{"name": "mood", "type": "choice", "choices": ["calm", "calm"]}], "choices"),
+        ([{"name": "mood", "choices": ["calm", "angry"]}], "choices"),
+        ([{"name": "mood"}, {"name": "mood"}], "the same name"),
+    ],
+)
+def test_fields_of_the_summary_that_nobody_could_fill_are_refused(fields: list[dict[str, object]], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        AgentConfig.model_validate(agent_with(f"{AFTER_CALL}.summary_fields", fields))
 
 
 def test_the_defaults_are_those_of_the_requirement() -> None:
