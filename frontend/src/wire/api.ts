@@ -345,6 +345,35 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AfterCallSettings
+         * @description What is done when a call is over. docs/after-call.md has the webhook.
+         */
+        AfterCallSettings: {
+            /**
+             * Summary
+             * @description The model summarises each call in which something was said.
+             * @default false
+             */
+            summary: boolean;
+            /**
+             * Fields
+             * @description Filled in from the call, or left empty.
+             */
+            summary_fields?: components["schemas"]["SummaryField"][];
+            /**
+             * How to summarise
+             * @description Added to what the model is told about summaries.
+             * @default
+             */
+            summary_instructions: string;
+            /**
+             * Webhook
+             * @description Where each finished call is sent, signed: https://host/path. Empty: nowhere. Everybody who may see the agent sees this address.
+             * @default
+             */
+            webhook_url: string;
+        };
+        /**
          * AgentAnswer
          * @description An agent at one version. Instants are seconds since 1970 UTC.
          */
@@ -493,6 +522,7 @@ export interface components {
          * @description What the call machinery reads, apart from what the agent is.
          */
         AgentSettings: {
+            after_call?: components["schemas"]["AfterCallSettings"];
             dead_air_settings?: components["schemas"]["DeadAirSettings"];
             no_progress?: components["schemas"]["NoProgressSettings"];
             turn_taking?: components["schemas"]["TurnTakingSettings"];
@@ -1120,6 +1150,34 @@ export interface components {
             started_at: number;
             /** Text */
             text: string;
+        };
+        /**
+         * SummaryField
+         * @description One thing that the summary tells of every call, such as the reason for calling or whether to call back.
+         */
+        SummaryField: {
+            /**
+             * Choices
+             * @description Of a choice: one of these.
+             */
+            choices?: string[];
+            /**
+             * What it is
+             * @description Tells the model what to write here.
+             * @default
+             */
+            description: string;
+            /**
+             * Name
+             * @description Its key in the webhook. Small letters, digits, underscores.
+             */
+            name: string;
+            /**
+             * Kind
+             * @default text
+             * @enum {string}
+             */
+            type: "text" | "number" | "yes_no" | "choice";
         };
         /**
          * TimelineEventAnswer
