@@ -26,6 +26,8 @@ from backend.live.feed import Feed
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
+from backend.records.recording_files import RecordingFiles
+from backend.records.recordings import Recordings
 from backend.records.rehearsal_runs import RehearsalRuns
 from backend.records.rehearsals import Rehearsals
 from backend.session.ready_speech import ReadySpeech
@@ -114,6 +116,7 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
         audio_url=lambda *piece: public_url + audio_path(*piece),
+        recordings=Recordings(database, RecordingFiles(settings.recordings_folder), settings.recording_keep_days),
         record_core_dir=Path(settings.record_core_dir) if settings.record_core_dir else None,
         feed=Feed(stores.live, clock),
         ready_speech=ReadySpeech(stores.speech_cache, tts, tts.model_of),
@@ -156,6 +159,7 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
         clock=calls.clock,
         agents=calls.agents,
         calls=calls.calls,
+        recordings=calls.recordings,
         carrier=calls.carrier,
         dial_out=partial(
             dialling.dial_out,

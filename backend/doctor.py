@@ -1,9 +1,12 @@
-"""What can be found out about an installation before a call fails: settings, Redis, database, voices, web, key.
+"""What can be found out about an installation before a call fails: settings, Redis, database, the folder of
+recordings, voices, web, key.
 
 Each check is a sentence about one part; a part that is not configured is skipped with the reason. Changes nothing. The
 settings come from the same places as those of the processes (`backend/settings/`).
 """
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +22,12 @@ from backend.engines.voice_routing import VoiceWorker, Wanted
 from backend.errors import BackendError, SettingsError
 from backend.records.agents import Agents
 from backend.records.database import Database
+from backend.records.recording_files import BYTES_PER_S
 from backend.settings import Settings, load_settings, require_for_web
 from backend.workers.tts.asking import VoicesError, ask, registered
 
 _TIMEOUT_S = 3.0
+_LEAST_HOURS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         ("public key", _public_key),
         ("redis", _redis),
         ("database", _database),
+        ("recordings", _recordings),
         ("voice", _voice),
         ("agents' voices", _agents_voices),
         ("web", _web),
@@ -100,6 +106,18 @@ def _database(settings: Settings) -> str | None:
     finally:
         engine.dispose()
     return f"{engine.dialect.name} answers"
+
+
+def _recordings(settings: Settings) -> str | None:
+    folder = settings.recordings_folder
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise SettingsError(f"{there} is no folder that can be written to: no call can be recorded (RECORDINGS_DIR)")
+    free = shutil.disk_usage(there).free
+    hours = free / (3600 * BYTES_PER_S)
+    if hours < _LEAST_HOURS:
+        raise SettingsError(f"{there} has room for {hours:.1f} hours of recordings only ({free // 2**20} MiB)")
+    return f"{folder}: room for {hours:.0f} hours"
 
 
 def _voice_workers(settings: Settings) -> list[VoiceWorker]:

@@ -102,6 +102,9 @@ FIRST_SENTENCE_SECONDS = Histogram(
 FIRST_AUDIO_SECONDS = Histogram(
     "offhook_turn_first_audio_seconds", "Caller's end of speech until the first audio was sent", buckets=_TURN
 )
+RECORDINGS = BoundedCounter(
+    "offhook_recordings_total", "Recordings of calls: complete, disk_error, too_slow", "outcome"
+)
 DRAFTS = BoundedCounter("offhook_drafts_total", "Answers asked for ahead of time, by what became of them", "result")
 TURN_PREDICTIONS = BoundedCounter("offhook_turn_predictions_total", "Pauses judged by their sound", "result")
 TURN_PREDICTION_SECONDS = Histogram("offhook_turn_prediction_seconds", "Time of such a judgement", buckets=_SHORT)

@@ -49,6 +49,7 @@ def test_each_part_is_judged_by_itself(tmp_path: Path) -> None:
         "public key": "ok",
         "redis": "wrong",
         "database": "ok",
+        "recordings": "ok",
         "voice": "wrong",
         "agents' voices": "wrong",
         "web": "wrong",

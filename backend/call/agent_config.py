@@ -258,6 +258,11 @@ class AgentConfig(_Strict):
         "", title="Notice",
         description="Spoken before the greeting and never interrupted, such as “This call is recorded.”",
     )  # fmt: skip
+    recording: bool = Field(
+        False, title="Record calls",
+        description="Stereo, caller and agent apart, kept for as long as the installation says (RECORDING_KEEP_DAYS). "
+        "Begins when the caller has heard the notice, if there is one; the law often asks for it.",
+    )  # fmt: skip
     instructions: str = Field(
         "You are a friendly agent on the telephone. Answer in one or two short sentences.",
         max_length=20000, title="Instructions", description="Who the agent is, what it knows, and what it must not do.",

@@ -48,6 +48,8 @@ class Turn:
     at: float
     """Wall-clock seconds at its beginning."""
     heard: Heard = "heard"
+    unheard_text: str = ""
+    """The rest of it, which the caller did not hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,11 @@ class Calls:
     def finish(self, start: CallStart, finish: CallFinish) -> bool:
         """Store the end of a leg, with its start in case that was lost. False when it had been finished before."""
         reject_unstorable(
-            [[(turn.text, turn.speaker, turn.heard) for turn in finish.turns], [e.name for e in finish.events]], "turns"
+            [
+                [(turn.text, turn.unheard_text, turn.speaker, turn.heard) for turn in finish.turns],
+                [e.name for e in finish.events],
+            ],
+            "turns",
         )
         reject_unstorable([event.detail for event in finish.events], "events")
         reject_unstorable([latency.turn_id for latency in finish.latencies], "latencies")
@@ -205,7 +211,7 @@ class Calls:
                 session.add(
                     TurnRow(
                         call_control_id=call_id, number=number, speaker=turn.speaker, text=turn.text, at=turn.at,
-                        heard=turn.heard,
+                        heard=turn.heard, unheard_text=turn.unheard_text,
                     )
                 )  # fmt: skip
             for number, latency in enumerate(finish.latencies):
@@ -246,7 +252,7 @@ class Calls:
             )
             return Call(
                 summary=_summary(row),
-                turns=[Turn(speaker=t.speaker, text=t.text, at=t.at, heard=t.heard) for t in turns],  # type: ignore[arg-type]  # only our own words were stored
+                turns=[Turn(t.speaker, t.text, t.at, t.heard, t.unheard_text) for t in turns],  # type: ignore[arg-type]  # only our own words were stored
                 latencies=[Latency(x.turn_id, x.end_of_turn_s, x.first_sentence_s, x.first_audio_s) for x in latencies],
                 events=[TimelineEvent(at=e.at, name=e.name, detail=e.detail) for e in events],
             )

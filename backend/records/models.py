@@ -12,11 +12,25 @@
 | rehearsals     | the installation's own rehearsals, as YAML                  | `Rehearsals.delete` |
 | rehearsal_runs | one row per run of a rehearsal, whole with what was played  | newer runs, `RehearsalRuns.forget` |
 | rehearsal_timeline | what happened in a run, as it happened                  | its run        |
+| recordings     | what is known of a call's recording; the file is on disk    | `Recordings.delete` |
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+)
+from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID_LENGTH = 64
@@ -107,6 +121,7 @@ class TurnRow(Base):
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[float] = mapped_column(Seconds)
     heard: Mapped[str] = mapped_column(String(16))
+    unheard_text: Mapped[str] = mapped_column(Text, server_default=sql("''"))
 
 
 class LatencyRow(Base):
@@ -187,3 +202,15 @@ class RehearsalTimelineRow(Base):
     kind: Mapped[str] = mapped_column(String(32))
     words: Mapped[str] = mapped_column(Text)
     is_trouble: Mapped[bool] = mapped_column(Boolean)
+
+
+class RecordingRow(Base):
+    """A recording. No foreign key: it may be stored before its call is."""
+
+    __tablename__ = "recordings"
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    started_at: Mapped[float] = mapped_column(Seconds, index=True)
+    duration_s: Mapped[float] = mapped_column(Seconds)
+    bytes: Mapped[int] = mapped_column(BigInteger)

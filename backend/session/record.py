@@ -1,6 +1,6 @@
 """Gathers what is stored about a call and stores it once, when the call is over.
 
-The transcript is what was heard: of a cut answer only the heard words, with how much of it that was. Writing happens off
+The transcript is what was heard: of a cut answer the heard words, and apart from them the others. Writing happens off
 the hub and is tried again while the database is away; the session does not wait for it.
 """
 
@@ -121,5 +121,6 @@ def _turn(entry: Entry, offset: float) -> Turn | None:
     if entry.speaker != "agent" or not entry.pieces or (standing := entry.standing) == "failed":
         return None
     heard: Heard = standing
-    text = entry.text if heard == "unheard" else entry.heard_text()
-    return Turn("agent", storable(text or entry.text), at, heard)
+    text = "" if heard == "unheard" else entry.heard_text()
+    unheard = " ".join(entry.text.split()[len(text.split()) :])
+    return Turn("agent", storable(text), at, heard, storable(unheard))

@@ -18,6 +18,7 @@ from backend.store.stores import Stores
 if TYPE_CHECKING:
     from backend.records.agents import Agents
     from backend.records.calls import Calls
+    from backend.records.recordings import Recordings
     from backend.session.ready_speech import ReadySpeech
 
 
@@ -53,5 +54,7 @@ class CallServices:
     """How fast each voice speaks, learned from what it said."""
     feed: Feed | None = None
     """Where calls tell their watchers what happens; None: nobody can watch."""
+    recordings: "Recordings | None" = None
+    """Where calls are recorded whose agents want that; None: nowhere."""
     record_core_dir: Path | None = None
     """Where each call's events and commands are written, what was said included; None: nowhere."""

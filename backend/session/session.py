@@ -67,6 +67,7 @@ from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
 from backend.session.playback_delivery import PlaybackDelivery
 from backend.session.record import CallRecorder
+from backend.session.recording import Recording
 from backend.session.services import CallServices
 from backend.session.speaker import Delivery, Speaker
 from backend.session.stream_delivery import StreamDelivery
@@ -112,10 +113,11 @@ class Session:
         self._recorder = CallRecorder(services, call_control_id, leg)
         call = live_call(call_control_id, leg, agent, services.worker_id)
         self.live = Teller(services.feed, call, self._conversation, self._clock)
+        self.audio_taps = AudioTaps(services.clock)
+        self._recording = self._make_recording()
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._echo_guard = EchoGuard()
-        self.audio_taps = AudioTaps(services.clock)
         self._turn_predictor: TurnPredictor | None = None
         self._audio_listeners: list[Callable[[bytes], None]] = []
         """Who wants the caller's decoded audio, besides the voice activity detector."""
@@ -231,6 +233,8 @@ class Session:
             self.audio_taps.take(event)
         commands = self._conversation.handle(event, now)
         self._handled_s = self._clock.monotonic() - now
+        if self._recording is not None:
+            self._recording.follow(event, self._conversation)
         if self._core_recorder.is_on:
             self._core_recorder.step(now, event, commands, self._conversation.deadline())
         if self._conversation.ignored_events > ignored_before:
@@ -315,6 +319,12 @@ class Session:
                 self._services, self._leg_commands, self.call_control_id, self.post, self.audio_taps
             )
         return StreamDelivery(self._stream, self._clock, self.post, self._echo_guard, self.audio_taps)
+
+    def _make_recording(self) -> Recording | None:
+        recordings = self._services.recordings
+        if recordings is None or not self._agent.recording:
+            return None
+        return Recording(recordings, self.audio_taps, self._clock, self.call_control_id, self._recorder.note)
 
     def _report_turn(self, command: ReportTurn) -> None:
         self._recorder.turn_measured(command)

@@ -94,6 +94,15 @@ class InstallationSettings(BaseModel):
         json_schema_extra=extra(may_hold_password=True),
     )  # fmt: skip
 
+    recordings_dir: str = Field(
+        "", description="Folder for recordings of calls; one that all hosts share where there are several. Empty: "
+        "`recordings` under DATA_DIR.",
+    )  # fmt: skip
+    recording_keep_days: int = Field(
+        30, ge=0, le=3650, description="How long recordings are kept. 0: until somebody deletes them.",
+        json_schema_extra=extra("days"),
+    )  # fmt: skip
+
     # The model
     openai_api_key: SecretStr = Field(
         SecretStr(""), description="Key of the model. May be empty when OPENAI_BASE_URL names a server without keys.",
@@ -160,6 +169,11 @@ class InstallationSettings(BaseModel):
     def records_url(self) -> str:
         """DATABASE_URL, or the SQLite file under DATA_DIR."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'offhook.sqlite3'}"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """RECORDINGS_DIR, or its default under DATA_DIR."""
+        return Path(self.recordings_dir) if self.recordings_dir else self.data_dir.resolve() / "recordings"
 
     @property
     def metrics_dir(self) -> Path:

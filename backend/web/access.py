@@ -58,6 +58,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("DELETE", "/api/calls/*", _ADMIN),
     ("POST", "/api/calls/*/hangup", _EDIT),
     ("GET", "/api/calls/*/recording", _VIEW),
+    ("GET", "/api/calls/*/waveform", _VIEW),
     # live calls
     ("GET", "/api/live", _VIEW),
     ("GET", "/api/live/*", _VIEW),

@@ -2,13 +2,14 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from backend.web import api_agents, api_calls, api_rehearsals, health, metrics_page
+from backend.web import api_agents, api_calls, api_recordings, api_rehearsals, health, metrics_page
 from backend.web.openapi import OffhookApp
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_agents.blueprint,
     api_calls.blueprint,
     api_rehearsals.blueprint,
+    api_recordings.blueprint,
     health.blueprint,
     metrics_page.blueprint,
 )

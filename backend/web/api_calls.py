@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from backend.records.calls import MAX_PAGE, CallFilter
 from backend.web.errors import ErrorAnswer, invalid
 from backend.web.openapi import CLOSED, SECURITY, WITH_BODY
+from backend.web.removing import remove_call
 from backend.web.services import services
 
 blueprint = APIBlueprint(
@@ -78,6 +79,7 @@ class TurnAnswer(BaseModel):
     text: str
     at: float
     heard: Literal["heard", "partly", "unheard"]
+    unheard_text: str = Field(description="What was generated behind `text` and never heard.")
 
 
 class LatencyAnswer(BaseModel):
@@ -97,8 +99,21 @@ class TimelineEventAnswer(BaseModel):
     detail: dict[str, Any]
 
 
+class RecordingAnswer(BaseModel):
+    """The call's recording. Its first sample was at `started_at`, in seconds since 1970 UTC."""
+
+    state: Literal["recording", "complete", "incomplete", "failed"] = Field(
+        description="incomplete: can be played as far as it came. failed: there is nothing to play."
+    )
+    started_at: float
+    duration_s: float
+    bytes: int
+
+
 class CallAnswer(CallSummaryAnswer):
-    """One call, whole."""
+    """One call, whole. `recording` is null where the call was not recorded, or the recording was removed."""
+
+    recording: RecordingAnswer | None
 
     turns: list[TurnAnswer]
     latencies: list[LatencyAnswer]
@@ -161,16 +176,18 @@ def list_calls(query: CallQuery) -> Response:
 )
 def get_call(path: CallPath) -> Response:
     call = asdict(services().calls.get(path.call_control_id))
-    return jsonify({**call.pop("summary"), **call})
+    recordings = services().recordings
+    recording = recordings.get(path.call_control_id) if recordings is not None else None
+    return jsonify({**call.pop("summary"), **call, "recording": None if recording is None else asdict(recording)})
 
 
 @blueprint.delete(
     "/<string:call_control_id>",
-    summary="Remove a finished call and everything said in it",
+    summary="Remove a finished call and everything said in it, its recording included",
     responses={204: None, 404: ErrorAnswer, 422: ErrorAnswer},
 )
 def delete_call(path: CallPath) -> tuple[str, int]:
-    services().calls.delete(path.call_control_id)
+    remove_call(services(), path.call_control_id)
     return "", 204
 
 

@@ -40,6 +40,7 @@ _CODES = {
     413: ("too_large", "the request is too large"),
     414: ("too_large", "the address is too long"),
     415: ("unsupported_media_type", "send JSON: Content-Type: application/json"),
+    416: ("bad_range", "this recording has no such part"),
     431: ("too_large", "the headers are too large"),
     500: ("internal", "an error of ours; it has been logged"),
     503: ("unavailable", "not available now, try again later"),
@@ -114,7 +115,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         message = error.description
     answer = error_response(status, code, message)
     for name, value in error.get_headers(request.environ):
-        if name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in ("Allow", "Retry-After", "WWW-Authenticate", "Content-Range"):
             answer.headers[name] = value
     return answer
 

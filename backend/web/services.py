@@ -10,6 +10,7 @@ from backend.carrier.base import CarrierClient
 from backend.clock import Clock
 from backend.records.agents import Agents
 from backend.records.calls import Calls
+from backend.records.recordings import Recordings
 from backend.settings import Settings
 from backend.web.rehearsing import Rehearsing
 
@@ -42,6 +43,8 @@ class Services:
     api_key: str = field(repr=False)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
     """By name: "redis", "database", "voices"."""
+    recordings: Recordings | None = None
+    """None: this process has none to show."""
     store: Any = None
 
 

@@ -15,6 +15,8 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 “Ours” is a leg that carries our client_state: the far end of a transfer, or another application on the same connection, does
 not, and is left alone.
 
+Recordings are looked after in `records/recordings.py`, from here.
+
 Decides nothing inside a conversation. A round that fails (Redis or carrier away) is skipped: the next one sees the same.
 """
 
@@ -40,6 +42,7 @@ from backend.settings import load_settings
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ROUND_S = 10.0
+RECORDINGS_EVERY_S = 600.0
 SETUP_S = {LegPhase.UNKNOWN: 90.0, LegPhase.RINGING: 90.0, LegPhase.ANSWERED: 45.0, LegPhase.STREAMING: ROUND_S}
 """How old a leg may be in each phase without an owner: ringing takes its time, opening the stream little. A leg that
 streams without an owner has lost it (its lease has lapsed), and its caller hears nothing."""
@@ -78,6 +81,7 @@ class Sweeper:
     def __init__(self, services: CallServices) -> None:
         self._services = services
         self._is_stopping = False
+        self._recordings_due_at = 0.0
         self._strangers: set[str] = set()
         """Live legs of ours that the last round did not find in Redis."""
         self._ended: set[str] = set()
@@ -90,9 +94,21 @@ class Sweeper:
     def run(self) -> None:
         while not self._is_stopping:
             self.sweep()
+            self.sweep_recordings()
             until = time.monotonic() + ROUND_S
             while not self._is_stopping and time.monotonic() < until:
                 time.sleep(0.2)
+
+    def sweep_recordings(self) -> None:
+        """Every `RECORDINGS_EVERY_S`: settle those whose writer died, remove those that were kept long enough."""
+        recordings, clock = self._services.recordings, self._services.clock
+        if recordings is None or clock.monotonic() < self._recordings_due_at:
+            return
+        self._recordings_due_at = clock.monotonic() + RECORDINGS_EVERY_S
+        try:
+            recordings.sweep(clock.wall())
+        except (BackendError, OSError) as error:
+            log.warning("recordings_not_swept", error=str(error))
 
     def sweep(self) -> None:
         """One round over all calls we think live."""

@@ -59,9 +59,9 @@ def test_the_transcript_is_what_was_heard(rig: Rig, recorder: CallRecorder, agen
     finish(rig, recorder, conversation)
     turns = rig.calls.get(CALL).turns
 
-    assert [(turn.speaker, turn.text, turn.heard) for turn in turns] == [
-        ("agent", "Hello.", "heard"), ("caller", "And now?", "heard"), ("agent", "one two", "partly"),
-        ("agent", "never heard", "unheard"),
+    assert [(turn.speaker, turn.text, turn.heard, turn.unheard_text) for turn in turns] == [
+        ("agent", "Hello.", "heard", ""), ("caller", "And now?", "heard", ""),
+        ("agent", "one two", "partly", "three four"), ("agent", "", "unheard", "never heard"),
     ]  # fmt: skip
     assert turns[0].at == pytest.approx(rig.clock.wall()) and turns[1].at == pytest.approx(rig.clock.wall() + 2)
 

@@ -19,6 +19,8 @@ from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.database import Database
 from backend.records.migrate import migrate
+from backend.records.recording_files import RecordingFiles
+from backend.records.recordings import Recordings
 from backend.records.rehearsal_runs import RehearsalRuns
 from backend.records.rehearsals import Rehearsals
 from backend.settings import Settings
@@ -64,6 +66,7 @@ class Stage:
     app: OffhookApp
     agents: Agents
     calls: Calls
+    recordings: Recordings
     carrier: ObedientCarrier
     store: StoreDatabase
     readiness: dict[str, Any]
@@ -83,6 +86,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     migrate(url)
     database, clock, carrier = Database(url), StillClock(), ObedientCarrier()
     agents, calls, store = Agents(database, clock), Calls(database), MemoryDatabase(clock)
+    recordings = Recordings(database, RecordingFiles(tmp_path / "recordings"))
     limits = DialLimits(store, per_number=2, overall=4, window_s=60)
     dial = partial(dial_out, agents=agents, limits=limits, legs=Legs(store, clock), carrier=carrier, ring_timeout_s=30)  # type: ignore[arg-type]  # of the carrier, only what a dial needs
     end = partial(hang_up, legs=Legs(store, clock), calls=calls, carrier=carrier)  # type: ignore[arg-type]  # likewise
@@ -95,6 +99,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         settings=Settings(offhook_env="test", data_dir=tmp_path), clock=clock, agents=agents, calls=calls,
         carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
         rehearsing=rehearsing,
+        recordings=recordings,
     )  # fmt: skip
     install(app, services)
     undocumented: list[str] = []
@@ -110,7 +115,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 undocumented.append(f"{request.method} {path}: {response.status_code}")
         return response
 
-    yield Stage(app, agents, calls, carrier, store, readiness, clock, runs)
+    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs)
     assert undocumented == []
     database.close()
 

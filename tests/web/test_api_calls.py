@@ -36,7 +36,9 @@ def test_a_finished_call_is_shown_whole(stage: Stage, client: FlaskClient) -> No
     stage.calls.finish(START, FINISH)
     found = client.get("/api/calls/v3:abc").get_json()
 
-    assert found["turns"] == [{"speaker": "caller", "text": "<b>Grüße</b>", "at": 1001.0, "heard": "heard"}]
+    assert found["turns"] == [
+        {"speaker": "caller", "text": "<b>Grüße</b>", "at": 1001.0, "heard": "heard", "unheard_text": ""}
+    ]
     assert found["latencies"][0]["first_audio_s"] is None and found["events"][0]["detail"] == {"n": 1}
     assert (found["outcome"], found["who_hung_up"], found["ended_at"]) == ("completed", "caller", 1060.0)
 

@@ -1,6 +1,7 @@
 """backend/workers/sweeper.py"""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from backend.call.events import CallAnswered, CallHungUp, CallInitiated
 from backend.call.leg import LegPhase, LegState
 from backend.errors import CallGone, Unavailable
-from backend.workers.sweeper import OLDEST_CALL_S, ROUND_S, SETUP_S, Sweeper, Verdict, judge
+from backend.records.database import Database
+from backend.records.recording_files import RecordingFiles
+from backend.records.recordings import RecordingFacts, Recordings
+from backend.workers.sweeper import OLDEST_CALL_S, RECORDINGS_EVERY_S, ROUND_S, SETUP_S, Sweeper, Verdict, judge
 from tests.session.rig import CALL, CALLER, US, Rig
 
 RINGING, STREAMING = LegState(phase=LegPhase.RINGING), LegState(phase=LegPhase.STREAMING)
@@ -213,3 +217,27 @@ def test_a_call_whose_owner_lives_is_no_stranger_when_redis_was_emptied(rig: Rig
     sweep(rig, 3)
 
     assert rig.carrier.of("hang_up") == []
+
+
+def test_recordings_are_looked_after_every_ten_minutes(rig: Rig, records: Database, tmp_path: Path) -> None:
+    """A round of calls is every ten seconds; a database that is away is asked again later."""
+    recordings = Recordings(records, RecordingFiles(tmp_path / "recordings"), keep_days=1)
+    object.__setattr__(rig.services, "recordings", recordings)
+    old = RecordingFacts("complete", rig.clock.wall() - 2 * 86_400, 1.0, 10)
+    sweeper = Sweeper(rig.services)
+    sweeper.sweep_recordings()
+    recordings.ended(CALL, old)
+    sweeper.sweep_recordings()
+    before = recordings.get(CALL)
+    rig.clock.advance(RECORDINGS_EVERY_S)
+    sweeper.sweep_recordings()
+
+    assert (before, recordings.get(CALL)) == (old, None)
+
+
+def test_a_sweep_of_recordings_that_fails_is_made_later(rig: Rig, tmp_path: Path) -> None:
+    """The sweeper lives on."""
+    away = Database(f"sqlite:///{tmp_path}")
+    object.__setattr__(rig.services, "recordings", Recordings(away, RecordingFiles(tmp_path / "recordings")))
+
+    Sweeper(rig.services).sweep_recordings()

@@ -104,7 +104,7 @@ export interface paths {
         get: operations["calls_get_call__string_call_control_id__get"];
         put?: never;
         post?: never;
-        /** Remove a finished call and everything said in it */
+        /** Remove a finished call and everything said in it, its recording included */
         delete: operations["calls_delete_call__string_call_control_id__delete"];
         options?: never;
         head?: never;
@@ -125,6 +125,43 @@ export interface paths {
          * @description Needs no body. 202: the carrier was told; the record follows once it confirms. 409: it is over.
          */
         post: operations["calls_hang_up_call__string_call_control_id__hangup_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calls/{call_control_id}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The recording of a call
+         * @description Stereo, caller left, agent right, μ-law at 8 kHz. Ranges are served.
+         */
+        get: operations["recordings_get_recording__string_call_control_id__recording_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calls/{call_control_id}/waveform": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The waveform of a recording */
+        get: operations["recordings_get_waveform__string_call_control_id__waveform_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -473,6 +510,12 @@ export interface components {
              * @enum {string}
              */
             recogniser: "" | "carrier" | "sidecar" | "openai";
+            /**
+             * Record calls
+             * @description Stereo, caller and agent apart, kept for as long as the installation says (RECORDING_KEEP_DAYS). Begins when the caller has heard the notice, if there is one; the law often asks for it.
+             * @default false
+             */
+            recording: boolean;
             settings?: components["schemas"]["AgentSettings"];
             /**
              * Temperature
@@ -529,7 +572,7 @@ export interface components {
         };
         /**
          * CallAnswer
-         * @description One call, whole.
+         * @description One call, whole. `recording` is null where the call was not recorded, or the recording was removed.
          */
         CallAnswer: {
             /** Agent Id */
@@ -556,6 +599,7 @@ export interface components {
             latencies: components["schemas"]["LatencyAnswer"][];
             /** Outcome */
             outcome: string;
+            recording: components["schemas"]["RecordingAnswer"] | null;
             /** Started At */
             started_at: number;
             /** To Number */
@@ -940,6 +984,24 @@ export interface components {
             status: string;
         };
         /**
+         * RecordingAnswer
+         * @description The call's recording. Its first sample was at `started_at`, in seconds since 1970 UTC.
+         */
+        RecordingAnswer: {
+            /** Bytes */
+            bytes: number;
+            /** Duration S */
+            duration_s: number;
+            /** Started At */
+            started_at: number;
+            /**
+             * State
+             * @description incomplete: can be played as far as it came. failed: there is nothing to play.
+             * @enum {string}
+             */
+            state: "recording" | "complete" | "incomplete" | "failed";
+        };
+        /**
          * RehearsalAnswer
          * @description One rehearsal.
          */
@@ -1234,6 +1296,11 @@ export interface components {
             speaker: "caller" | "agent";
             /** Text */
             text: string;
+            /**
+             * Unheard Text
+             * @description What was generated behind `text` and never heard.
+             */
+            unheard_text: string;
         };
         /**
          * TurnTakingSettings
@@ -1308,6 +1375,18 @@ export interface components {
              * @default false
              */
             speculation: boolean;
+        };
+        /**
+         * WaveformAnswer
+         * @description How loud each side was: the peak of each `step_s`, 0 to 100 in hundredths of full scale.
+         */
+        WaveformAnswer: {
+            /** Agent */
+            agent: number[];
+            /** Caller */
+            caller: number[];
+            /** Step S */
+            step_s: number;
         };
     };
     responses: never;
@@ -2312,6 +2391,186 @@ export interface operations {
             };
             /** @description Bad Gateway */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    recordings_get_recording__string_call_control_id__recording_get: {
+        parameters: {
+            query?: {
+                /** @description 1: as a file to be saved. */
+                download?: "" | "0" | "1";
+            };
+            header?: never;
+            path: {
+                call_control_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description The range that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description Not changed */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Requested Range Not Satisfiable */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    recordings_get_waveform__string_call_control_id__waveform_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_control_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaveformAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
