@@ -14,12 +14,14 @@ codecs. Three questions are asked of the newest sound:
    ours through any fixed filter, the two keep their relation in each frequency over the whole window (coherence).
    `explained` is the part of their energy for which that holds: 0.5 to 1 for an echo, below 0.3 for another voice.
 3. Is there more? From windows that were echo the filter is learned. Then an echo can be foretold, with its dying away. The
-   part of the newest `_NEWEST` spectra (112 ms) that is more than that, `fresh`, stays below `LEAN` for an echo; a caller
+   part of the newest `NEWEST` spectra (112 ms) that is more than that, `fresh`, stays below `LEAN` for an echo; a caller
    makes it 0.6 to 1 within 60 to 200 ms, because the filter was learned before they spoke.
 
 | the line so far               | the sound                                                        | verdict                |
 |-------------------------------|------------------------------------------------------------------|------------------------|
 | we played nothing lately      |                                                                  | the caller speaks      |
+| no echo so far, as loud as    | louder than any echo can be (`echo_limit.py`), by 12 dB: nobody  | the caller speaks: too |
+| this                          | waits for the questions above, which took 0.2 s                  | loud                   |
 | the filter is learned         | `fresh` below `LEAN`, or softer than `LEAST_RMS`                 | echo; learned from     |
 |                               | more, but less than half as much some whole frames earlier       | echo, at that delay:   |
 |                               | or later                                                         | frames were lost       |
@@ -33,6 +35,9 @@ codecs. Three questions are asked of the newest sound:
 Who was taken for a caller may have been an echo that the line changed (the handset's loudspeaker was switched on): the
 filter is learned anew from then on.
 
+Who was too loud for an echo may be one, too: the line has begun to give us back since. `is_plainly_ours` says so within some
+tenths of a second, and then nothing is too loud until the line has been quiet again while we spoke.
+
 Known limits: frames lost within the first tenth of a second of the first echo make it a caller; a caller who is just as loud
 as the echo, in the same frequencies at the same time, is heard late. Not built for echoes whose delay wanders within a
 window, or that a codec has made anew from parameters; those are taken for a caller, as without this file.
@@ -45,6 +50,18 @@ import enum
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.audio.echo_limit import EchoLimit
+from backend.audio.line_filter import (
+    FRAME,
+    HOP,
+    NEWEST,
+    LineFilter,
+    Spectra,
+    coherence,
+    emphasise,
+    search,
+    spectra,
+)
 from backend.audio.silence import rms
 
 RATE = 8000
@@ -59,6 +76,8 @@ ECHO = 0.45
 KNOWN_ECHO = 0.35
 PLAINLY = 0.8
 """Of `explained`, for another delay than the one whose filter is learned."""
+AFTER_ALL = 0.6
+"""Of `explained`, for what was taken for the caller at first."""
 FRESH = 0.7
 LEAN = 0.5
 LIMIT = 0.45
@@ -73,41 +92,27 @@ _KEPT = 1 << 15
 """Samples of ours that are kept: 4 s, of which up to 1.5 s are still to be played."""
 _KEPT_THEIRS = 4 * _WINDOW
 """Samples of theirs: the end of a sound is known up to half a second later."""
+_LIMIT_EVERY = 4000
+"""Samples of theirs, 0.5 s."""
 _JOINED_S = 0.01
 """Pieces that follow each other closer than this were sent as one: sample behind sample."""
 _DRIFT_S = 0.08
 _OVER_S = 0.1
 """Voice activity goes on for so long after the last sound."""
-_FRAME, _HOP = 256, 128
-_NEWEST = 6
-_BINS = slice(8, 112)
-"""250 to 3500 Hz: what a telephone line lets through."""
-_HANN = np.hanning(_FRAME).astype(np.float32)
-_FFT = 4608
 _SAME_DELAY = 40
 """Samples, 5 ms: what the delay may differ between two windows."""
 _EARLIER = 24
 """Samples by which ours is shifted less than the peak says: a filter rings before its peak, too."""
-_FORETOLD = np.float32(0.8)
-"""So much of what was foretold may be wrong before it counts."""
 _JUMPS = tuple(160 * frames for frames in (-1, -2, -3, -4, 1, 2, 3, 4))
 """Samples by which a delay changes when whole frames are lost, and when that is noticed."""
-_TRAINED = 8
-"""Windows of echo, 40 ms apart, from which a filter may be trusted."""
-_FORGET = np.float32(0.93)
-"""Of what was learned so much is left by the next window, some 40 ms later."""
-_DIES_AWAY = np.float32(10 ** (-2.0 / 10))
-"""2 dB for each `_HOP`: an echo's power falls no faster in a room with a reverberation time of half a second."""
-
-Wave = NDArray[np.float32]
-Spectra = NDArray[np.complex64]
-"""A row for each `_HOP`."""
 
 
 class Verdict(enum.Enum):
     ECHO = "echo"
     CALLER = "caller"
     UNSURE = "unsure"
+    TOO_LOUD = "too_loud"
+    """For an echo on this line, as it was so far: the caller."""
 
 
 class EchoGuard:
@@ -123,9 +128,12 @@ class EchoGuard:
         self._theirs_began_at: float | None = None
         self._delay: int | None = None
         self._candidate: int | None = None
-        self._filter = _Filter()
+        self._filter = LineFilter()
         self._doubts = 0
         self._evidence = 0.0
+        self._limit = EchoLimit(_LONGEST_DELAY, _SHORTEST_DELAY)
+        self._unlimited = 0
+        """Samples of theirs that the limit has not seen."""
         self.explained = self.fresh = 0.0
         """The last window's, for tests and measurements."""
         self.searches = 0
@@ -166,6 +174,10 @@ class EchoGuard:
         began_at = at - self._theirs_s
         if self._theirs_began_at is None or abs(began_at - self._theirs_began_at) > _DRIFT_S:
             self._theirs_began_at = began_at
+        self._unlimited += len(pcm) // 2
+        if self._unlimited >= _LIMIT_EVERY and self.may_echo(at):
+            self._unlimited = 0
+            self._learn_limit()
 
     # --- what is asked ---
 
@@ -183,6 +195,8 @@ class EchoGuard:
         if not self.may_echo(now) or self._theirs_began_at is None:
             return Verdict.CALLER
         heard_at = self._theirs_began_at + self._theirs_s
+        if self._is_above_echoes(speech_from, min(heard_at, speech_until + _OVER_S / 2), heard_at):
+            return Verdict.TOO_LOUD
         until = min(heard_at, speech_until + _OVER_S / 2) if is_over else heard_at
         if not is_over and (until - speech_from < LEAST_S or heard_at - speech_until > _OVER_S):
             return Verdict.UNSURE
@@ -200,16 +214,34 @@ class EchoGuard:
         self._doubts += 1
         if not is_over and not self._filter.is_trained and self._doubts < DOUBTS:
             return Verdict.UNSURE
-        self._filter = _Filter()
+        self._filter = LineFilter()
         return Verdict.CALLER
+
+    def is_plainly_ours(self, now: float) -> bool:
+        """Of a sound that was told to be the caller's because it was too loud for an echo: the line has begun to echo. Needs
+        two questions, some 30 ms apart, that find the same delay."""
+        if not self.may_echo(now) or self._theirs_began_at is None:
+            return False
+        end = round((self._theirs_began_at + self._theirs_s) * RATE)
+        samples = self._window(WINDOW_S, 0)
+        before, self._candidate = self._candidate, self._find(samples, end)
+        delay = self._candidate
+        if delay is None or not _is_same(delay, before):
+            return False
+        self.explained = coherence(spectra(emphasise(samples)), self._ours_at(delay, len(samples), end))
+        if self.explained < AFTER_ALL:
+            return False
+        self._delay, self._filter = delay, LineFilter()
+        self._limit.forget()
+        return True
 
     # --- how: `back` samples before the newest of theirs, which is sample `end` of the clock ---
 
     def _foretell(self, delay: int, back: int, end: int) -> Verdict:
         samples = self._window(WINDOW_S, back)
-        theirs, ours = _spectra(_emphasise(samples)), self._ours_at(delay, len(samples), end)
+        theirs, ours = spectra(emphasise(samples)), self._ours_at(delay, len(samples), end)
         self.fresh = self._filter.fresh(theirs, ours)
-        if rms(samples[-_NEWEST * _HOP :]) * self.fresh**0.5 < LEAST_RMS:
+        if rms(samples[-NEWEST * HOP :]) * self.fresh**0.5 < LEAST_RMS:
             self.fresh = 0.0
         if self.fresh > LEAN:
             for jump in _JUMPS:
@@ -219,23 +251,21 @@ class EchoGuard:
                     return Verdict.ECHO
         self._evidence = max(0.0, self._evidence + self.fresh - LEAN)
         if self.fresh < LEAN:
-            self._filter.learn(theirs[:-_NEWEST], ours[:-_NEWEST])
+            self._filter.learn(theirs[:-NEWEST], ours[:-NEWEST])
         if self._evidence >= LIMIT:
             return Verdict.CALLER
         return Verdict.UNSURE if self._evidence else Verdict.ECHO
 
     def _is_explained(self, speech_s: float, back: int, end: int) -> bool:
         """Not much before the speech is looked at, as far as there is enough of it."""
-        samples = self._window(max(2 * _FRAME / RATE, min(WINDOW_S, speech_s + 0.05)), back)
+        samples = self._window(max(2 * FRAME / RATE, min(WINDOW_S, speech_s + 0.05)), back)
         is_learned = self._filter.is_trained
         if self._delay is not None and not is_learned and self._explains(self._delay, samples, end, KNOWN_ECHO):
             return True
-        ours = _emphasise(self._take(end - _LONGEST_DELAY - len(samples), end - _SHORTEST_DELAY))
-        if not ours.any():
+        delay = self._find(samples, end)
+        if delay is None:
             self.explained = 0.0
             return False
-        self.searches += 1
-        delay = _SHORTEST_DELAY + _search(_emphasise(samples), ours)
         is_again = _is_same(delay, self._candidate)
         self._candidate = delay
         if is_learned and _is_same(delay, self._delay):
@@ -244,17 +274,40 @@ class EchoGuard:
         if not self._explains(delay, samples, end, least):
             return False
         if is_again and not _is_same(delay, self._delay):
-            self._delay, self._filter = delay, _Filter()
+            self._delay, self._filter = delay, LineFilter()
         return True
 
+    def _find(self, samples: NDArray[np.int16], end: int) -> int | None:
+        """The delay at which ours is most like these; None: nothing was played."""
+        ours = emphasise(self._take(end - _LONGEST_DELAY - len(samples), end - _SHORTEST_DELAY))
+        if not ours.any():
+            return None
+        self.searches += 1
+        return _SHORTEST_DELAY + search(emphasise(samples), ours)
+
     def _explains(self, delay: int, samples: NDArray[np.int16], end: int, least: float) -> bool:
-        theirs, ours = _spectra(_emphasise(samples)), self._ours_at(delay, len(samples), end)
-        self.explained = _coherence(theirs, ours)
+        theirs, ours = spectra(emphasise(samples)), self._ours_at(delay, len(samples), end)
+        self.explained = coherence(theirs, ours)
         if self.explained < least:
             return bool(rms(samples) * (1 - self.explained) ** 0.5 < LEAST_RMS)
         if _is_same(delay, self._delay):
             self._filter.learn(theirs, ours)
         return True
+
+    def _is_above_echoes(self, speech_from: float, until: float, heard_at: float) -> bool:
+        if self._filter.is_trained:
+            return False
+        back = round((heard_at - until) * RATE)
+        samples = self._window(min(until - speech_from, WINDOW_S), back)
+        end = round(heard_at * RATE) - back
+        return self._limit.is_above(samples, self._take(end - _LONGEST_DELAY - len(samples), end - _SHORTEST_DELAY))
+
+    def _learn_limit(self) -> None:
+        samples = self._window(EchoLimit.piece / RATE, 0)
+        if len(samples) < EchoLimit.piece or self._theirs_began_at is None:
+            return
+        end = round((self._theirs_began_at + self._theirs_s) * RATE)
+        self._limit.take(samples, self._take(end - _LONGEST_DELAY - len(samples), end - _SHORTEST_DELAY))
 
     def _window(self, seconds: float, back: int) -> NDArray[np.int16]:
         last = max(0, len(self._theirs) - 2 * back)
@@ -263,7 +316,7 @@ class EchoGuard:
     def _ours_at(self, delay: int, count: int, end: int) -> Spectra:
         """Ours as it would come back at the delay, in step with the `count` samples of theirs until `end`."""
         until = end - delay + _EARLIER
-        return _spectra(_emphasise(self._take(until - count, until)))
+        return spectra(emphasise(self._take(until - count, until)))
 
     def _take(self, start: int, end: int) -> NDArray[np.int16]:
         """Ours from `start` to `end`, in samples of the clock; silence where nothing was played (yet)."""
@@ -285,88 +338,5 @@ class EchoGuard:
         self._put(start, np.zeros(min(end - start, _KEPT), np.int16))
 
 
-class _Filter:
-    """What the line makes of ours, in each frequency: how it answers to one spectrum, learned from those before."""
-
-    def __init__(self) -> None:
-        self._cross = np.zeros(_BINS.stop - _BINS.start, np.complex64)
-        self._source = np.zeros(len(self._cross), np.float32)
-        self._windows = 0
-
-    @property
-    def is_trained(self) -> bool:
-        return self._windows >= _TRAINED
-
-    def learn(self, theirs: Spectra, ours: Spectra) -> None:
-        """A window that is echo and nothing else."""
-        self._cross = self._cross * _FORGET + np.add.reduce(theirs * ours.conj(), axis=0)
-        self._source = self._source * _FORGET + _power(ours)
-        self._windows += 1
-
-    def fresh(self, theirs: Spectra, ours: Spectra) -> float:
-        """The part of the energy of the newest of theirs that is more than ours explains: neither foretold, nor within what
-        was foretold as it dies away."""
-        echo = ours * (self._cross / (self._source + 1e-3 * self._source.mean() + 1e-9))
-        power = _squares(echo)
-        falls = _DIES_AWAY ** np.arange(len(power), dtype=np.float32)[:, None]
-        power = np.maximum.accumulate(power / falls, axis=0) * falls
-        newest, echo, power = theirs[-_NEWEST:], echo[-_NEWEST:], power[-_NEWEST:]
-        total = _squares(newest)
-        rest = np.minimum(total, _squares(newest - echo)) - _FORETOLD * power
-        return float(np.maximum(rest, 0).sum() / (total.sum() + 1e-9))
-
-
 def _is_same(delay: int, other: int | None) -> bool:
     return other is not None and abs(delay - other) <= _SAME_DELAY
-
-
-def _emphasise(samples: NDArray[np.int16]) -> Wave:
-    """First differences: a voice's highs weigh as much as its lows. One sample fewer."""
-    values = samples.astype(np.float32)
-    return values[1:] - values[:-1]
-
-
-def _search(theirs: Wave, ours: Wave) -> int:
-    """The delay in samples at which ours resembles theirs most."""
-    slow_theirs, slow_ours = _halve(theirs), _halve(ours)
-    cross = np.fft.rfft(slow_theirs, _FFT) * np.conj(np.fft.rfft(slow_ours, _FFT))
-    size = np.abs(cross)
-    correlation = np.abs(np.fft.irfft(cross / (size + 1e-3 * size.max() + 1e-9), _FFT))
-    span = len(slow_ours) - len(slow_theirs)
-    # Lag k: theirs is ours from sample `span - k` on, which the transform shows at -(span - k).
-    delays = np.arange(span + 1)
-    return 2 * int(np.argmax(correlation[(delays - span) % _FFT]))
-
-
-def _halve(wave: Wave) -> Wave:
-    """Every second sample of the smoothed wave: plain halving would tell an odd delay from none."""
-    return (wave[:-2] + 2 * wave[1:-1] + wave[2:])[::2]
-
-
-def _coherence(theirs: Spectra, ours: Spectra) -> float:
-    """Part of their energy that is ours through a fixed filter."""
-    source = _power(ours)
-    total, played = float(_squares(theirs).sum()), float(source.sum())
-    if total <= 0 or played <= 0:
-        return 0.0
-    cross = _squares(np.add.reduce(theirs * ours.conj(), axis=0))
-    return float((cross / (source + 1e-3 * source.mean())).sum()) / total
-
-
-def _squares(spectra: Spectra) -> Wave:
-    squares: Wave = spectra.real**2 + spectra.imag**2
-    return squares
-
-
-def _power(spectra: Spectra) -> Wave:
-    power: Wave = np.add.reduce(_squares(spectra), axis=0)
-    return power
-
-
-def _spectra(wave: Wave) -> Spectra:
-    count = (len(wave) - _FRAME) // _HOP + 1
-    skipped = len(wave) - (count - 1) * _HOP - _FRAME
-    wave = np.ascontiguousarray(wave[skipped:])
-    frames: Wave = np.ndarray((count, _FRAME), np.float32, wave, strides=(4 * _HOP, 4))
-    spectra = np.fft.rfft(frames * _HANN, axis=1)[:, _BINS]
-    return spectra.astype(np.complex64, copy=False)

@@ -14,6 +14,10 @@ never told to begin is not told to end.
 | it goes on          | SpeechLasted, once       | nothing                       | SpeechStarted, then that |
 | it ended            | SpeechEnded              | nothing                       | SpeechEnded              |
 
+What is told because it is louder than any echo on this line so far is watched for the next `_WATCH_S`: when it turns out to
+be ours, word for word, the line has begun to echo. Its end is told at once, before it could last, and from then on it is
+withheld like any echo.
+
 A sound that is over before the guard could say anything is asked about once more; if it is not an echo it is told with its
 beginning and its end at once.
 """
@@ -33,6 +37,8 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.encode_ulaw, "PCMA
 _ASK_EVERY_S = 0.03
 _NOTICED_AFTER_S = 0.1
 """How long a caller has been talking over an echo when the guard says so: the median of `python -m tests.bench echo`."""
+_WATCH_S = 0.8
+"""Enough of an echo to be known for one, in a room, too; callers are not asked about for longer."""
 
 
 class Ear:
@@ -60,6 +66,8 @@ class Ear:
         """When the speech began that goes on and was not told."""
         self._was_echo = False
         self._asked_at = 0.0
+        self._watched_from: float | None = None
+        """When the speech began that was told for being too loud for an echo."""
         self._lasts_from: float | None = None
         """When the speech began that was told, goes on, and has not lasted long enough yet."""
         self._heard_s = 0.0
@@ -83,7 +91,7 @@ class Ear:
                 self._began(at)
             else:
                 self._ended(at)
-        if self._withheld_from is None and self._lasts_from is None:
+        if self._withheld_from is None and self._lasts_from is None and self._watched_from is None:
             return
         until_s = self._vad_stream.speech_until_s
         if until_s is not None:
@@ -99,18 +107,30 @@ class Ear:
             self._tell(at)
 
     def _goes_on(self, until: float) -> None:
+        now = self._last_frame_at
         if self._guard is not None and self._withheld_from is not None:
-            now = self._last_frame_at
             if now - self._asked_at < _ASK_EVERY_S:
                 return
             self._asked_at = now
             verdict = self._guard.judge(self._withheld_from, until, now)
             self._was_echo = self._was_echo or verdict is Verdict.ECHO
-            if verdict is Verdict.CALLER:
+            if verdict in (Verdict.CALLER, Verdict.TOO_LOUD):
                 began = max(self._withheld_from, now - _NOTICED_AFTER_S) if self._was_echo else self._withheld_from
                 self._withheld_from = None
+                self._watched_from = began if verdict is Verdict.TOO_LOUD else None
                 self._tell(began)
+        elif self._guard is not None and self._watched_from is not None and now - self._asked_at >= _ASK_EVERY_S:
+            self._asked_at = now
+            self._watch(self._guard, self._watched_from, now)
         self._tell_if_lasted(until)
+
+    def _watch(self, guard: EchoGuard, began: float, now: float) -> None:
+        if guard.is_plainly_ours(now):
+            self._watched_from = self._lasts_from = None
+            self._withheld_from, self._was_echo = began, True
+            self._post(SpeechEnded(began))
+        elif now - began >= _WATCH_S:
+            self._watched_from = None
 
     def _ended(self, at: float) -> None:
         if self._withheld_from is not None:
@@ -120,7 +140,7 @@ class Ear:
                 return
             self._tell(began)
         self._tell_if_lasted(at)
-        self._lasts_from = None
+        self._lasts_from = self._watched_from = None
         self._post(SpeechEnded(at))
 
     def _is_echo_after_all(self, began: float, ended: float) -> bool:

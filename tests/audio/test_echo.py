@@ -48,6 +48,46 @@ def test_on_a_line_without_echo_the_caller_is_heard_at_once(vad: SileroVad, seed
     assert began_s == pytest.approx(line.caller_at_s, abs=0.1)
 
 
+def quiet_so_far(guard: EchoGuard, ours: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
+    """Two seconds in which nothing of ours came back, from second 10 on; returns when they are over."""
+    guard.played(ours[:4000].tobytes(), 10.0)
+    hiss = np.random.default_rng(9).normal(0, 10, 16000).astype(np.int16)
+    for start in range(0, len(hiss), 160):
+        guard.played(ours[4000 + start : 4160 + start].tobytes(), 10.5 + start / 8000)
+        guard.heard(hiss[start : start + 160].tobytes(), 10.0 + (start + 160) / 8000)
+    return 12.0
+
+
+def test_on_a_line_that_was_quiet_so_far_nobody_waits_for_the_guard() -> None:
+    """After 32 ms of a sound, where it would not have said anything for 96 ms and more."""
+    guard, dice = EchoGuard(), np.random.default_rng(1)
+    now = quiet_so_far(guard, dice.normal(0, 3000, 24000).astype(np.int16))
+    guard.heard(dice.normal(0, 1000, 256).astype(np.int16).tobytes(), now + 0.032)
+
+    assert guard.judge(now, now + 0.032, now + 0.032) is Verdict.TOO_LOUD
+    assert not guard.is_plainly_ours(now + 0.032) and guard.searches == 1
+
+
+def test_a_line_that_begins_to_echo_is_noticed_and_nothing_is_too_loud_from_then_on() -> None:
+    """By two questions that find the same delay."""
+    guard, dice = EchoGuard(), np.random.default_rng(1)
+    ours = dice.normal(0, 3000, 32000).astype(np.int16)
+    now = quiet_so_far(guard, ours)
+    guard.played(ours[20000:].tobytes(), 12.5)
+    found = []
+    for start in range(0, 2560, 320):
+        guard.heard((0.3 * ours[16000 + start - 1600 : 16320 + start - 1600]).astype(np.int16).tobytes(), now + 0.04)
+        now += 0.04
+        if not start:
+            assert guard.judge(12.0, now, now) is Verdict.TOO_LOUD
+        found.append(guard.is_plainly_ours(now))
+
+    assert found[0] is False and found[1:4].count(True) >= 1
+    assert guard.delay_s == pytest.approx(0.2, abs=0.006)
+    guard.speech_began()
+    assert guard.judge(12.1, now, now) is Verdict.ECHO
+
+
 def test_a_line_whose_delay_jumps_still_echoes(vad: SileroVad) -> None:
     """Frames that are lost make the echo come earlier: it is found again."""
     line = make_line(6, gain_db=-18, delay_s=0.4, lost_frames=5)

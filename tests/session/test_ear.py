@@ -188,6 +188,50 @@ def test_a_caller_who_talks_over_the_echo_is_told_from_then_on() -> None:
     assert [type(event) for event in line.posted] == [SpeechStarted, SpeechLasted]
 
 
+class QuietLine:
+    """An ear on a line that gave nothing back for two seconds of `ours`, 1000 to 1002 s; then the detector finds speech."""
+
+    def __init__(self, seconds: float = 4.0) -> None:
+        self.vad, self.clock, self.posted, guard = FakeVad(), FakeClock(1000.0), list[Event](), EchoGuard()
+        self.ear = Ear(self.vad, "PCMU", self.clock, self.posted.append, lasted_s=0.3, echo_guard=guard)
+        self.stream = self.vad.streams[0]
+        self.ours = noise(seconds, 1)
+        self.hiss = noise(2, 5, rms=10)
+        self.guard, self.played = guard, 0
+        self.hear(self.hiss)
+        self.stream.find(SpeechEdge(True, 2.0))
+
+    def hear(self, theirs: bytes) -> None:
+        for start in range(0, len(theirs), 160):
+            if self.played < len(self.ours):
+                piece = g711.decode_ulaw_bytes(self.ours[self.played : self.played + 160])
+                self.guard.played(piece, 1000.0 + self.played / 8000)
+                self.played += 160
+            self.clock.advance(0.02)
+            self.ear.on_audio(theirs[start : start + 160])
+            self.stream.speech_until_s = self.clock.monotonic() - 1000.0
+            self.vad.step()
+            self.ear.report()
+
+
+def test_a_caller_on_a_line_without_echo_is_told_at_once() -> None:
+    """With the first frames of their voice, although we speak; and they last as they would if we did not."""
+    line = QuietLine()
+    line.hear(noise(0.06, 2))
+    assert line.posted == [SpeechStarted(near(1002.0))]
+    line.hear(noise(0.4, 3))
+
+    assert line.posted == [SpeechStarted(near(1002.0)), SpeechLasted(near(1002.0))]
+
+
+def test_a_line_that_begins_to_echo_does_not_interrupt() -> None:
+    """Its first sound is told, but is over before it has lasted; then it is withheld like any echo."""
+    line = QuietLine()
+    line.hear(line.ours[16000 - 1600 : 16000 - 1600 + 8000])
+
+    assert line.posted == [SpeechStarted(near(1002.0)), SpeechEnded(near(1002.0))]
+
+
 def test_a_sound_too_short_to_be_judged_is_told_when_it_is_over() -> None:
     """Nothing is lost."""
     line = Echoing(ours=noise(1, 1), theirs=noise(0.16, 2))
