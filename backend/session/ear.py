@@ -18,13 +18,20 @@ What is told because it is louder than any echo on this line so far is watched f
 be ours, word for word, the line has begun to echo. Its end is told at once, before it could last, and from then on it is
 withheld like any echo.
 
+Nor is music the caller (`audio/music.py`): a sound that has lasted, while we are audible, and is music by then, is told to
+have ended. It is not told again until it no longer is music: somebody speaks over it. A sound that may interrupt before it
+is long enough for that question is not asked about.
+
 A sound that is over before the guard could say anything is asked about once more; if it is not an echo it is told with its
 beginning and its end at once.
 """
 
+from collections import deque
 from collections.abc import Callable
 
-from backend.audio import g711
+import numpy as np
+
+from backend.audio import g711, music
 from backend.audio.echo import EchoGuard, Verdict
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.clock import Clock
@@ -39,6 +46,8 @@ _NOTICED_AFTER_S = 0.1
 """How long a caller has been talking over an echo when the guard says so: the median of `python -m tests.bench echo`."""
 _WATCH_S = 0.8
 """Enough of an echo to be known for one, in a room, too; callers are not asked about for longer."""
+_MUSIC_EVERY_S = 0.1
+_KEPT_FRAMES = round(music.MOST_S / 0.02)
 
 
 class Ear:
@@ -68,6 +77,9 @@ class Ear:
         self._asked_at = 0.0
         self._watched_from: float | None = None
         """When the speech began that was told for being too loud for an echo."""
+        self._recent = deque[bytes](maxlen=_KEPT_FRAMES)
+        self._is_music = False
+        """The speech that is withheld is music, as far as is known."""
         self._lasts_from: float | None = None
         """When the speech began that was told, goes on, and has not lasted long enough yet."""
         self._heard_s = 0.0
@@ -80,6 +92,7 @@ class Ear:
         self._last_frame_at = self._clock.monotonic()
         if self._guard is not None:
             self._guard.heard(pcm, self._last_frame_at)
+            self._recent.append(pcm)
         if self._feed is not None:
             self._feed(pcm)
 
@@ -101,7 +114,7 @@ class Ear:
         if self._guard is not None and self._guard.may_echo(self._last_frame_at):
             self._guard.speech_began()
             self._withheld_from = at
-            self._was_echo = False
+            self._was_echo = self._is_music = False
             self._asked_at = 0.0
         else:
             self._tell(at)
@@ -109,6 +122,8 @@ class Ear:
     def _goes_on(self, until: float) -> None:
         now = self._last_frame_at
         if self._guard is not None and self._withheld_from is not None:
+            if self._is_music and self._is_still_music(now):
+                return
             if now - self._asked_at < _ASK_EVERY_S:
                 return
             self._asked_at = now
@@ -135,6 +150,8 @@ class Ear:
     def _ended(self, at: float) -> None:
         if self._withheld_from is not None:
             began, self._withheld_from = self._withheld_from, None
+            if self._is_music:
+                return
             if self._was_echo or self._is_echo_after_all(began, at):
                 ECHOES_WITHHELD.count()
                 return
@@ -156,9 +173,27 @@ class Ear:
     def _tell_if_lasted(self, until: float) -> None:
         if self._lasted_s is None or self._lasts_from is None:
             return
-        if until - self._lasts_from >= self._lasted_s:
+        if until - self._lasts_from < self._lasted_s:
+            return
+        if self._lasted_s >= music.LEAST_S and self._is_music_over_us():
+            self._withheld_from, self._watched_from = self._lasts_from, None
+            self._was_echo = self._is_music = True
+            self._asked_at = self._last_frame_at
+            self._post(SpeechEnded(until))
+        else:
             self._post(SpeechLasted(self._lasts_from))
-            self._lasts_from = None
+        self._lasts_from = None
+
+    def _is_music_over_us(self) -> bool:
+        if self._guard is None or not self._guard.may_echo(self._last_frame_at):
+            return False
+        return music.is_music(np.frombuffer(b"".join(self._recent), np.int16))
+
+    def _is_still_music(self, now: float) -> bool:
+        if now - self._asked_at >= _MUSIC_EVERY_S:
+            self._asked_at = now
+            self._is_music = self._is_music_over_us()
+        return self._is_music
 
     def _at(self, heard_s: float) -> float:
         """When the instant `heard_s` of the caller's audio was."""

@@ -7,6 +7,7 @@ from backend.audio import g711
 from backend.audio.echo import EchoGuard
 from backend.call.events import Event, SpeechEnded, SpeechLasted, SpeechStarted
 from backend.engines.base import SpeechEdge
+from backend.rehearsal.sounds import make_sound
 from backend.session.ear import Ear
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_vad import FakeVad
@@ -268,3 +269,34 @@ def test_when_we_were_silent_for_long_nothing_is_withheld() -> None:
     ear.report()
 
     assert len(posted) == 1
+
+
+class Musical(QuietLine):
+    """The same line, on which music begins at 1002 s; the agent is one that a sound of 0.9 s stops."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=6.0)
+        self.ear._lasted_s = 0.9
+        music = np.frombuffer(make_sound("hold_music", 2), np.int16)
+        self.hear(g711.encode_ulaw(music[:11200]))
+
+
+def test_music_while_we_speak_is_told_to_have_ended_instead_of_to_last() -> None:
+    """Once it has gone on for so long that it would interrupt; its own end is not told again."""
+    line = Musical()
+    line.stream.speech_until_s = None
+    line.stream.find(SpeechEdge(False, 3.4))
+    line.vad.step()
+    line.ear.report()
+
+    assert line.posted == [SpeechStarted(near(1002.0)), SpeechEnded(pytest.approx(1002.9, abs=0.03))]
+
+
+def test_a_voice_over_the_music_is_told_and_lasts() -> None:
+    """From when it no longer is music alone."""
+    line = Musical()
+    line.hear(noise(1.6, 6))
+    told = line.posted[2:]
+
+    assert [type(event) for event in told] == [SpeechStarted, SpeechLasted]
+    assert told[0] == SpeechStarted(pytest.approx(1003.7, abs=0.35))
