@@ -24,19 +24,24 @@ from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
 from backend.live.feed import Feed
 from backend.records.agents import Agents
+from backend.records.api_keys import ApiKeys
 from backend.records.calls import Calls
 from backend.records.database import Database
 from backend.records.recording_files import RecordingFiles
 from backend.records.recordings import Recordings
 from backend.records.rehearsal_runs import RehearsalRuns
 from backend.records.rehearsals import Rehearsals
+from backend.records.users import Users
 from backend.session.ready_speech import ReadySpeech
 from backend.session.services import CallServices
 from backend.settings import Settings, load_settings, require_for_web
 from backend.store.dial_limits import DialLimits
+from backend.store.sign_ins import SignIns
 from backend.store.stores import Stores, redis_stores
+from backend.store.tries import Tries
 from backend.web import dialling, hanging_up, openapi, services
 from backend.web import worker as workers
+from backend.web.accounts import TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS, TRIES_WINDOW_S, Accounts
 from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
@@ -179,9 +184,16 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
         rehearsing=Rehearsing(
             Rehearsals(database, calls.clock), RehearsalRuns(database, calls.clock), calls.agents, settings.data_dir
         ),
+        accounts=_accounts(database, calls),
         api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": _voices_of(calls).check},
     )
+
+
+def _accounts(database: Database, calls: CallServices) -> Accounts:
+    store, clock = calls.stores.database, calls.clock
+    tries = Tries(store, "sign_in", of_one=TRIES_OF_A_NAME, of_group=TRIES_OF_AN_ADDRESS, window_s=TRIES_WINDOW_S)
+    return Accounts(Users(database, clock), ApiKeys(database, clock), SignIns(store, clock), tries)
 
 
 def _voices_of(calls: CallServices) -> RoutedTts:

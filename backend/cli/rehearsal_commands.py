@@ -22,6 +22,7 @@ from backend.rehearsal.stack import StackError, StackSettings
 from backend.rehearsal.stage import RunningProduct, own_stage, settings_for, stage_before
 from backend.rehearsal.timeline import Timeline
 from backend.session.core_recorder import call_key_of, core_log_path
+from backend.web.secret_file import admin_password_file
 
 RESULTS = Path("rehearsal-results")
 
@@ -55,6 +56,10 @@ def up(workers: int, port: int, barge_in: bool) -> None:
 async def _up(settings: StackSettings) -> bool:
     async with own_stage(settings, say) as (stage, stack):
         _say_which_model(stage)
+        console.print(f"console   {stack.base_url}/")
+        if password := stack.admin_password:
+            kept = admin_password_file(stack.folder / "data")
+            console.print(f"sign in   admin, password {password}   (kept in {kept} until it is changed)", markup=False)
         console.print(f"API       {stack.base_url}/openapi.json")
         console.print(f"API key   {stack.api_key}")
         console.print(f"carrier   {stage.carrier.base_url} (a stand-in: no real call is made)")

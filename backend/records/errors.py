@@ -5,6 +5,8 @@ RecordsError
 ├── StaleVersion         somebody else changed the agent in between; nothing was changed
 ├── StaleRehearsal       somebody else changed the rehearsal in between; nothing was changed
 ├── NumberTaken          another agent already answers this number; nothing was changed
+├── NameTaken            there is a user of that name already
+├── LastAdmin            without this user nobody could manage the others; nothing was changed
 ├── UnstorableText       a text that no database keeps unchanged (NUL, half a surrogate pair)
 └── RecordsUnavailable   locked, gone or full; the same request may succeed later
 """
@@ -44,6 +46,14 @@ class NumberTaken(RecordsError):
         self.number = number
         self.index = index
         """Position in the agent's `phone_numbers`, from 0."""
+
+
+class NameTaken(RecordsError):
+    """Names of users are unique, whatever their case."""
+
+
+class LastAdmin(RecordsError):
+    """The only user with the role admin can neither go nor become less."""
 
 
 class UnstorableText(RecordsError):

@@ -13,6 +13,8 @@
 | rehearsal_runs | one row per run of a rehearsal, whole with what was played  | newer runs, `RehearsalRuns.forget` |
 | rehearsal_timeline | what happened in a run, as it happened                  | its run        |
 | recordings     | what is known of a call's recording; the file is on disk    | `Recordings.delete` |
+| users          | who signs in: role, hash of the password                    | `Users.delete` |
+| api_keys       | keys of programs: role, hash of the key                     | `ApiKeys.delete` |
 """
 
 from typing import Any
@@ -214,3 +216,31 @@ class RecordingRow(Base):
     started_at: Mapped[float] = mapped_column(Seconds, index=True)
     duration_s: Mapped[float] = mapped_column(Seconds)
     bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class UserRow(Base):
+    """Somebody who signs in. `seal` changes with the password: a session that was begun under another one is over."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    seal: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(Seconds)
+    updated_at: Mapped[float] = mapped_column(Seconds)
+
+
+class ApiKeyRow(Base):
+    """The key of a program. Of the key itself only its SHA-256 is kept, and how it begins."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(16))
+    secret_hash: Mapped[str] = mapped_column(String(64), index=True, unique=True)
+    hint: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[float] = mapped_column(Seconds)
+    created_by: Mapped[str] = mapped_column(String(120))
+    last_used_at: Mapped[float | None] = mapped_column(Seconds)

@@ -28,6 +28,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from backend.rehearsal.phrases import phrase_file, shipped_phrases
 from backend.rehearsal.ports import PortReservation
+from backend.web.secret_file import admin_password_file
 from backend.workers.stt.phrase_book import Phrase
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -123,6 +124,12 @@ class Stack:
     def tts_address(self) -> str:
         """Of its own TTS worker."""
         return f"127.0.0.1:{self._tts_port}"
+
+    @property
+    def admin_password(self) -> str:
+        """Of the console's first user, made by the start; "" once it was changed."""
+        file = admin_password_file(self.folder / "data")
+        return file.read_text(encoding="ascii").strip() if file.exists() else ""
 
     @property
     def recognises(self) -> bool:

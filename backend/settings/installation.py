@@ -48,6 +48,10 @@ class InstallationSettings(BaseModel):
     prometheus_multiproc_dir: str = Field(
         "", description="Folder for the metrics of all workers. Empty: `metrics` under DATA_DIR."
     )
+    proxies_in_front: int = Field(
+        0, ge=0, le=10, description="Proxies of yours between browsers and us; each must append to X-Forwarded-For.",
+        json_schema_extra=extra("proxies"),
+    )  # fmt: skip
     offhook_api_key: SecretStr = Field(
         SecretStr(""),
         description="Bearer key of /api and /metrics. Empty: made on the first start and kept in DATA_DIR/api_key.",

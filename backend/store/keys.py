@@ -34,6 +34,8 @@ finished call may stay."""
 LIVE_CALLS_TTL_S = 3_600
 SPEECH_TTL_S = 86_400
 SPEECH_WARMED_TTL_S = 3_600
+SIGNED_IN_TTL_S = 43_200
+TRIES_TTL_S = 86_400
 
 AGENT_DONE_SPEAKING = "agent_done_speaking"
 FLAGS = (AGENT_DONE_SPEAKING,)
@@ -159,6 +161,18 @@ LEGEND = (
     KeyKind(
         "live:news", "channel", "call_control_id; empty: of all calls", "live_feeds, owner", None,
         "workers with watchers read the stream at once",
+    ),
+    KeyKind(
+        "signed_in:{<hash>}", "string", "user, seal, csrf token and when it began, as JSON", "sign_ins, any worker",
+        SIGNED_IN_TTL_S, "a browser that is signed in, by the hash of its token; every use renews it",
+    ),
+    KeyKind(
+        "tries:{<hash>}:all", "zset", "try → instant (Redis ms)", "tries, any worker", TRIES_TTL_S,
+        "how often a group (an address) tried something (to sign in); the window is its life",
+    ),
+    KeyKind(
+        "tries:{<hash>}:one:<hash>", "zset", "try → instant (Redis ms)", "tries, any worker", TRIES_TTL_S,
+        "the same of one member of the group (a name); same slot as the group's on purpose",
     ),
     KeyKind("web:<worker_id>:wake", "channel", "call_control_id", "any worker", None, "the owner looks at once (A5)"),
 )  # fmt: skip
@@ -294,6 +308,18 @@ def speech_warmed(digest: str) -> str:
 
 def speeches_used() -> str:
     return "speeches:used"
+
+
+def signed_in(digest: str) -> str:
+    return f"signed_in:{_tagged(digest)}"
+
+
+def tries_of_group(digest: str) -> str:
+    return f"tries:{_tagged(digest)}:all"
+
+
+def tries_of_one(group_digest: str, digest: str) -> str:
+    return f"tries:{_tagged(group_digest)}:one:{digest}"
 
 
 def wake_channel(worker_id: str) -> str:

@@ -310,6 +310,13 @@ def token_redeem(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> int:
     return 1
 
 
+def value_renew(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> bytes | None:
+    value: bytes | None = db.peek(keys[0])
+    if value is not None:
+        db.put(keys[0], value, int(arguments[0]))
+    return value
+
+
 def seen_claim(db: MemoryDatabase, keys: Keys, arguments: Arguments) -> bytes:
     current = db.peek(keys[0])
     if current is None:
@@ -385,7 +392,7 @@ SCRIPTS: dict[str, Callable[[MemoryDatabase, Keys, Arguments], Any]] = {
         leg_read, leg_swap, call_finish, live_add, live_remove, live_list,
         playback_register, playback_end, playback_clear, playback_list, flag_raise, flag_take,
         mailbox_post, mailbox_take, owner_claim, owner_release, token_issue, token_redeem,
-        seen_claim, seen_forget, dial_take, clip_put, rank_now, rank_list, rank_drop, value_read,
+        seen_claim, seen_forget, dial_take, clip_put, rank_now, rank_list, rank_drop, value_read, value_renew,
         *memory_streams.SCRIPTS,
     )
 }  # fmt: skip

@@ -6,10 +6,15 @@ users and keys. A `*` in the table stands for one parameter of the address, what
 row**: `tests/web/test_access.py` holds the table against every route of the app. One that has none is an admin's:
 forgetting a row shuts a door, it never opens one.
 
-| shown                         | who it is                                         |
-|-------------------------------|---------------------------------------------------|
-| `Authorization: Bearer <key>` | the installation's own key: admin                 |
-| neither                       | nobody: 401, also where there is nothing (no 404) |
+| shown                         | who it is                                                                       |
+|-------------------------------|---------------------------------------------------------------------------------|
+| `Authorization: Bearer <key>` | the installation's own key: admin; a program's: its role; any other: nobody     |
+| else `offhook_session`        | the user who signed in and got this cookie (`web/accounts.py`)                  |
+| else                          | nobody: 401, also where there is nothing (no 404)                               |
+
+A browser sends the cookie whoever wrote the page, so it alone changes nothing: such a request must repeat the session's
+token in `X-CSRF-Token`, which no page of another origin can read (the cookie is also SameSite=Strict). A WebSocket cannot
+carry a header; its `Origin` must be ours. A key is never sent by a browser by itself and needs neither.
 
 A view that must know who asks calls `asking()`.
 """
@@ -19,17 +24,18 @@ import hmac
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import Any, cast
 
 from flask import Flask, Response, g, request
 
+from backend.records.users import ROLES, Role
+from backend.store.sign_ins import LONGEST_S
+from backend.web.accounts import SignedIn
 from backend.web.errors import error_response
 from backend.web.services import services
 
-Role = Literal["viewer", "editor", "admin"]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""Each may do all that those before it may."""
-
+COOKIE = "offhook_session"
+CSRF_HEADER = "X-CSRF-Token"
 OPEN = "open"
 """Instead of a role: for anybody. The comment beside such a row says why that is right."""
 
@@ -43,6 +49,17 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("GET", "/media/*", OPEN),  # a one-time token of this call (web/media.py)
     ("GET", "/audio/*", OPEN),  # a secret in the name (web/audio.py)
     ("GET", "/metrics", _VIEW),
+    # signing in, users, keys
+    ("POST", "/api/session", OPEN),  # here one gets in; counted (web/accounts.py)
+    ("GET", "/api/session", _VIEW),
+    ("DELETE", "/api/session", _VIEW),
+    ("GET", "/api/users", _ADMIN),
+    ("POST", "/api/users", _ADMIN),
+    ("PUT", "/api/users/*", _VIEW),  # everybody their own password; the rest is an admin's (web/api_users.py)
+    ("DELETE", "/api/users/*", _ADMIN),
+    ("GET", "/api/keys", _ADMIN),
+    ("POST", "/api/keys", _ADMIN),
+    ("DELETE", "/api/keys/*", _ADMIN),
     # agents
     ("GET", "/api/agents", _VIEW),
     ("POST", "/api/agents", _EDIT),
@@ -86,6 +103,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("POST", "/api/voices/sample", _EDIT),
 )
 
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _PARAMETER = re.compile(r"<[^>]+>")
 _REALM = 'Bearer realm="offhook"'
 
@@ -96,6 +114,8 @@ class Identity:
 
     name: str
     role: Role
+    session: SignedIn | None = None
+    """None for a key."""
 
     def may(self, role: Role) -> bool:
         return ROLES.index(self.role) >= ROLES.index(role)
@@ -145,6 +165,8 @@ def _check() -> Response | None:
         return answer
     if not found.may(cast(Role, role)):
         return error_response(403, "forbidden", f"this takes the role {role}; yours is {found.role}")
+    if found.session is not None and (refusal := _refuse_other_pages(found.session)) is not None:
+        return refusal
     g.offhook_identity = found
     return None
 
@@ -158,10 +180,18 @@ def _role_of_request() -> str:
 
 def _identify() -> Identity | None:
     header = request.headers.get("Authorization")
-    if header is None:
-        return None
-    shown = _shown(header)
-    return Identity("installation key", "admin") if _is_installation_key(shown) else None
+    if header is not None:
+        return _holder_of(_shown(header))
+    token = request.cookies.get(COOKIE)
+    session = services().accounts.session(token) if token else None
+    return Identity(session.user.name, session.user.role, session) if session is not None else None
+
+
+def _holder_of(key: str) -> Identity | None:
+    if _is_installation_key(key):
+        return Identity("key: installation", "admin")
+    found = services().accounts.role_of_key(key)
+    return Identity(f"key: {found[0]}", found[1]) if found is not None else None
 
 
 def _is_installation_key(shown: str) -> bool:
@@ -174,3 +204,40 @@ def _is_installation_key(shown: str) -> bool:
 def _shown(header: str) -> str:
     scheme, _, key = header.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _refuse_other_pages(session: SignedIn) -> Response | None:
+    """A request that a page of somebody else made the browser send."""
+    if request.headers.get("Upgrade", "").lower() == "websocket":
+        if is_own_origin(request.headers.get("Origin", "")):
+            return None
+        return error_response(403, "foreign_origin", "a page of another origin may not open this")
+    if request.method in _SAFE:
+        return None
+    shown = request.headers.get(CSRF_HEADER, "")
+    if hmac.compare_digest(shown.encode("utf-8", "replace"), session.csrf_token.encode()):
+        return None
+    return error_response(403, "csrf", f"show the session's csrf_token in {CSRF_HEADER}")
+
+
+def is_own_origin(origin: str) -> bool:
+    """Whether a page of ours sent this. Ours is the address the browser itself asked for (`Host`), or PUBLIC_BASE_URL."""
+    scheme, _, host = origin.partition("://")
+    own = services().settings.public_base_url.rstrip("/")
+    return scheme in ("http", "https") and (host == request.host or (bool(own) and origin == own))
+
+
+def set_cookie(answer: Response, token: str) -> None:
+    """Give the browser its session."""
+    answer.set_cookie(COOKIE, token, max_age=int(LONGEST_S), **_cookie_habits())
+
+
+def clear_cookie(answer: Response) -> None:
+    """Take it back."""
+    answer.delete_cookie(COOKIE, **_cookie_habits())
+
+
+def _cookie_habits() -> dict[str, Any]:
+    # Secure by the address that people use, not by the connection: behind a proxy that ends TLS ours is plain HTTP.
+    is_https = services().settings.public_base_url.startswith("https://")
+    return {"path": "/", "httponly": True, "samesite": "Strict", "secure": is_https}

@@ -2,7 +2,17 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from backend.web import api_agents, api_calls, api_recordings, api_rehearsals, health, metrics_page
+from backend.web import (
+    api_agents,
+    api_calls,
+    api_program_keys,
+    api_recordings,
+    api_rehearsals,
+    api_session,
+    api_users,
+    health,
+    metrics_page,
+)
 from backend.web.openapi import OffhookApp
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
@@ -10,6 +20,9 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_calls.blueprint,
     api_rehearsals.blueprint,
     api_recordings.blueprint,
+    api_session.blueprint,
+    api_users.blueprint,
+    api_program_keys.blueprint,
     health.blueprint,
     metrics_page.blueprint,
 )

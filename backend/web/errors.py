@@ -17,6 +17,8 @@ from werkzeug.exceptions import HTTPException
 
 from backend.errors import BackendError, CarrierError, Rejected, StoreError, Unavailable
 from backend.records.errors import (
+    LastAdmin,
+    NameTaken,
     NumberTaken,
     RecordsUnavailable,
     StaleRehearsal,
@@ -24,8 +26,10 @@ from backend.records.errors import (
     UnknownRecord,
     UnstorableText,
 )
+from backend.web.accounts import TooManyTries, WrongCredentials
 from backend.web.dialling import BadNumber, DialLimited
 from backend.web.hanging_up import CallOver
+from backend.web.passwords import Busy
 
 RETRY_AFTER_S = 5
 MAX_FIELDS = 50
@@ -91,7 +95,7 @@ def invalid(error: ValidationError) -> Response:
         if inside:
             path, message = [*path, inside[1]], inside[2]
         fields.append(FieldError(field=".".join(path), message=message))
-    return _invalid_fields(fields)
+    return invalid_fields(fields)
 
 
 def install(app: Flask) -> None:
@@ -101,7 +105,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _surprise)
 
 
-def _invalid_fields(fields: Sequence[FieldError]) -> Response:
+def invalid_fields(fields: Sequence[FieldError]) -> Response:
+    """422 that names these."""
     named = ", ".join(field.field for field in fields[:5] if field.field)
     return error_response(422, "invalid", f"wrong: {named}" if named else "the request is not valid", fields)
 
@@ -123,16 +128,26 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 def _backend_error(error: BackendError) -> Response:
     match error:
         case BadNumber():
-            return _invalid_fields([FieldError(field=error.field, message=str(error))])
+            return invalid_fields([FieldError(field=error.field, message=str(error))])
         case NumberTaken():
             field = FieldError(field=f"phone_numbers.{error.index}", message=str(error))
             return error_response(409, "number_taken", str(error), [field])
         case UnstorableText():
-            return _invalid_fields([FieldError(field=error.where, message="cannot be stored")])
+            return invalid_fields([FieldError(field=error.where, message="cannot be stored")])
         case UnknownRecord():
             return error_response(404, "not_found", str(error))
         case StaleVersion() | StaleRehearsal():
             return error_response(409, "stale_version", str(error))
+        case NameTaken():
+            return error_response(409, "name_taken", str(error), [FieldError(field="name", message=str(error))])
+        case LastAdmin():
+            return error_response(409, "last_admin", str(error))
+        case WrongCredentials():
+            return error_response(401, "wrong_credentials", str(error))
+        case TooManyTries():
+            return error_response(429, "too_many_tries", str(error), retry_after_s=error.retry_after_s)
+        case Busy():
+            return error_response(503, "unavailable", str(error), retry_after_s=RETRY_AFTER_S)
         case CallOver():
             return error_response(409, "call_over", str(error))
         case DialLimited():

@@ -11,8 +11,9 @@ from backend.web import access, bodies, errors
 
 API_VERSION = "1"
 BEARER = "api_key"
+SESSION = "session"
 
-SECURITY: list[dict[str, list[Any]]] = [{BEARER: []}]
+SECURITY: list[dict[str, list[Any]]] = [{BEARER: []}, {SESSION: []}]
 """For blueprints under /api."""
 
 CLOSED: dict[str | int, Any] = {status: errors.ErrorAnswer for status in (401, 403, 500, 503)}
@@ -45,7 +46,10 @@ def new_app() -> OffhookApp:
     app = OffhookApp(
         package,
         info=Info(title="Offhook", version=API_VERSION, description="An AI phone agent that you host yourself."),
-        security_schemes={BEARER: {"type": "http", "scheme": "bearer"}},
+        security_schemes={
+            BEARER: {"type": "http", "scheme": "bearer"},
+            SESSION: {"type": "apiKey", "in": "cookie", "name": access.COOKIE},
+        },
         validation_error_model=errors.ErrorAnswer,
         validation_error_callback=errors.invalid,
         doc_ui=False,

@@ -1,5 +1,5 @@
 """What must be done once, before several workers start: Redis is there and keeps what it is given, the database has the
-present schema and an agent, the API key exists. `python -m backend.web.prepare`, run by gunicorn's master.
+present schema, an agent and an admin, the API key exists. `python -m backend.web.prepare`, run by gunicorn's master.
 """
 
 import os
@@ -14,9 +14,11 @@ from backend.errors import BackendError, StoreError
 from backend.records.agents import Agents
 from backend.records.database import Database
 from backend.records.migrate import migrate
+from backend.records.users import Users
 from backend.settings import Settings, load_settings
 from backend.store.connection import check_policy, connect
 from backend.web.api_key import read_or_make_api_key
+from backend.web.first_admin import make_first_admin
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ def prepare(settings: Settings) -> None:
     database = Database(settings.records_url)
     if Agents(database, SystemClock()).default_agent() is not None:
         log.info("demo_agent_made")
+    make_first_admin(settings, Users(database, SystemClock()))
     database.close()
     read_or_make_api_key(settings)
     if not settings.openai_api_key.get_secret_value() and not settings.openai_base_url:

@@ -12,6 +12,7 @@ from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.recordings import Recordings
 from backend.settings import Settings
+from backend.web.accounts import Accounts
 from backend.web.rehearsing import Rehearsing
 
 EXTENSION = "offhook"
@@ -40,6 +41,7 @@ class Services:
     hang_up: Callable[[str], None]
     """`hanging_up.hang_up` with everything but the call filled in."""
     rehearsing: Rehearsing
+    accounts: Accounts
     api_key: str = field(repr=False)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
     """By name: "redis", "database", "voices"."""

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from backend.call.events import CallAnswered, CallInitiated, DtmfReceived
+from backend.clock import SystemClock
 from backend.engines.voice_routing import VoiceWorker
 from backend.store import keys
 from backend.store.database import LUA
 from backend.store.live_feeds import Batch
 from backend.store.memory import SCRIPTS
+from backend.store.sign_ins import SignIns
 from backend.store.speech_cache import Utterance
 from backend.store.stores import Stores
+from backend.store.tries import Tries
 from tests.store.conftest import keys_left
 
 BACKEND = Path(keys.__file__).parents[1]
@@ -45,6 +48,8 @@ def use_everything(stores: Stores, call: str) -> None:
     stores.speech_cache.claim_warming([UTTERANCE])
     stores.live.append([Batch(call, "w1", 1, [("state", "{}")])])
     stores.live.put_calls([(call, "{}")])
+    SignIns(stores.database, SystemClock()).begin("admin", "seal")
+    Tries(stores.database, "sign_in", of_one=1, of_group=1, window_s=60).take("127.0.0.1", "admin")
 
 
 def kind_of(key: str) -> keys.KeyKind:
@@ -82,6 +87,7 @@ def test_a_finished_call_leaves_only_its_tombstone(stores: Stores, call: str) ->
     before = set(keys_left(stores.database))
     use_everything(stores, call)
     others = before | {"seen:{event-1}", "seen:{event-2}", keys.live_events()}
+    others |= {key for key in keys_left(stores.database) if key.startswith(("signed_in:", "tries:"))}
 
     stores.live.close(call, {"outcome": "completed"})
     stores.legs.finish(call)
@@ -137,9 +143,8 @@ def test_an_unknown_flag_is_a_bug() -> None:
 
 def test_keys_are_spelled_nowhere_else() -> None:
     """Invariant 2."""
-    spelled = re.compile(
-        r"""["'](call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:|live:)"""
-    )
+    names = r"call:|flag:|calls:live|seen:|dials:|web:\{|workers?:(\{|names)|speech:|speeches:|signed_in:|tries:|live:"
+    spelled = re.compile(f"""["']({names})""")
     elsewhere = [
         path.name
         for path in BACKEND.rglob("*.py")

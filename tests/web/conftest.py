@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from backend.carrier.base import DialledCall
 from backend.errors import BackendError
 from backend.records.agents import Agents
+from backend.records.api_keys import ApiKeys
 from backend.records.calls import Calls
 from backend.records.database import Database
 from backend.records.migrate import migrate
@@ -23,11 +24,15 @@ from backend.records.recording_files import RecordingFiles
 from backend.records.recordings import Recordings
 from backend.records.rehearsal_runs import RehearsalRuns
 from backend.records.rehearsals import Rehearsals
+from backend.records.users import Users
 from backend.settings import Settings
 from backend.store.database import Database as StoreDatabase
 from backend.store.dial_limits import DialLimits
 from backend.store.legs import Legs
 from backend.store.memory import MemoryDatabase
+from backend.store.sign_ins import SignIns
+from backend.store.tries import Tries
+from backend.web.accounts import Accounts
 from backend.web.api import register_api
 from backend.web.dialling import dial_out
 from backend.web.hanging_up import hang_up
@@ -72,6 +77,7 @@ class Stage:
     readiness: dict[str, Any]
     clock: StillClock
     runs: RehearsalRuns
+    accounts: Accounts
 
     def client(self, key: str | None = API_KEY) -> FlaskClient:
         client = self.app.test_client()
@@ -93,6 +99,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     readiness: dict[str, Any] = {"database": database.ping}
     runs = RehearsalRuns(database, clock)
     rehearsing = Rehearsing(Rehearsals(database, clock), runs, agents, tmp_path)
+    tries = Tries(store, "sign_in", of_one=3, of_group=6, window_s=60)
+    accounts = Accounts(Users(database, clock), ApiKeys(database, clock), SignIns(store, clock), tries)
     app = new_app()
     register_api(app)
     services = Services(
@@ -100,6 +108,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
         rehearsing=rehearsing,
         recordings=recordings,
+        accounts=accounts,
     )  # fmt: skip
     install(app, services)
     undocumented: list[str] = []
@@ -115,7 +124,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 undocumented.append(f"{request.method} {path}: {response.status_code}")
         return response
 
-    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs)
+    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs, accounts)
     assert undocumented == []
     database.close()
 

@@ -81,7 +81,7 @@ def test_the_document_lists_every_address_and_is_generated(stage: Stage) -> None
         if rule.rule != "/openapi.json"
     }
     assert documented == routes
-    assert document["paths"]["/api/agents"]["get"]["security"] == [{"api_key": []}]
+    assert document["paths"]["/api/agents"]["get"]["security"] == [{"api_key": []}, {"session": []}]
     assert "security" not in document["paths"]["/healthz"]["get"]
     assert "429" in document["paths"]["/api/calls"]["post"]["responses"]
 

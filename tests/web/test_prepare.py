@@ -14,6 +14,7 @@ from backend.records.database import Database
 from backend.settings import Settings
 from backend.web import prepare as module
 from backend.web.prepare import prepare
+from backend.web.secret_file import admin_password_file
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.redis_server import RedisServer
 
@@ -34,7 +35,7 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 def test_on_a_fresh_machine_everything_is_made_once(
     tmp_path: Path, redis_server: RedisServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Folder, schema, an agent to talk to, the API key, printed the first time only."""
+    """Folder, schema, an agent to talk to, an admin, the API key, printed the first time only."""
     chosen = settings(tmp_path, redis_server.url)
     prepare(chosen)
     printed = capfd.readouterr().err
@@ -45,7 +46,9 @@ def test_on_a_fresh_machine_everything_is_made_once(
     agents = Agents(database, FakeClock()).list()
     database.close()
 
+    password = admin_password_file(chosen.data_dir).read_text().strip()
     assert printed.count(key) == 1 and key not in again.err + again.out
+    assert password not in printed + again.err + again.out
     assert len(agents) == 1
 
 
