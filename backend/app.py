@@ -47,6 +47,7 @@ from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
 from backend.web.media import media_blueprint
 from backend.web.rehearsing import Rehearsing
+from backend.web.talk import talk_blueprint
 from backend.web.webhooks import webhooks_blueprint
 
 SETTINGS = "offhook_settings"
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(webhooks_blueprint(inbound))
     app.register_blueprint(media_blueprint(inbound))
     app.register_blueprint(audio_blueprint(parse_audio_path))
+    app.register_blueprint(talk_blueprint())
     register_api(app)
     app.after_request(_name_worker)
     return app
@@ -76,7 +78,11 @@ def start_worker(app: Flask) -> workers.Worker:
     api_key = read_or_make_api_key(settings)
     logs.configure(settings.log_level, worker=worker_id, secrets=[*settings.secret_values(), api_key])
     call_services = make_call_services(settings, worker_id)
-    worker = workers.Worker(call_services, max_live_calls=settings.max_calls_per_worker * settings.web_concurrency)
+    worker = workers.Worker(
+        call_services,
+        max_live_calls=settings.max_calls_per_worker * settings.web_concurrency,
+        max_connections=settings.client_max_connections,
+    )
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services, api_key))
     _voices_of(call_services).start()
@@ -180,11 +186,11 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
             carrier=calls.carrier,
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
-        hang_up=partial(hanging_up.hang_up, legs=stores.legs, calls=calls.calls, carrier=calls.carrier),
         rehearsing=Rehearsing(
             Rehearsals(database, calls.clock), RehearsalRuns(database, calls.clock), calls.agents, settings.data_dir
         ),
         accounts=_accounts(database, calls),
+        hang_up=partial(hanging_up.hang_up, stores=stores, calls=calls.calls, carrier=calls.carrier),
         api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": _voices_of(calls).check},
     )

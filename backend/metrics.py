@@ -85,6 +85,7 @@ LIVE_CALLS = Gauge("offhook_live_calls", "Calls held by the workers now", multip
 ECHOES_WITHHELD = BoundedCounter("offhook_echoes_withheld_total", "Sounds of callers that were our own echo")
 CHECK_INS = BoundedCounter("offhook_check_ins_total", "Check-ins spoken into a caller's silence")
 
+CLIENT_ERRORS = BoundedCounter("offhook_client_errors_total", "Errors told to clients on a WebSocket", "code")
 MEDIA_MALFORMED = BoundedCounter("offhook_media_malformed_total", "Media messages dropped, by kind", "kind")
 PLAYBACK_END_KNOWN_SECONDS = Histogram(
     "offhook_playback_end_known_seconds", "From the end of a playback until its owner knew", buckets=_SHORT

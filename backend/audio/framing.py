@@ -44,6 +44,11 @@ class Framer:
         pattern = self._silence * (self._size // len(self._silence))
         return rest + pattern[len(rest) :]
 
+    def take(self) -> bytes:
+        """What is left, as it is: less than a frame. For a receiver that takes any length."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def clear(self) -> None:
         """Forget what is left: the speech it belonged to was cut off."""
         self._rest = b""

@@ -46,6 +46,7 @@ from backend.call.events import (
     MediaStopped,
     RecogniserReport,
     SentenceWritten,
+    SilenceRequested,
     SpeechCutShort,
     SpeechEnded,
     SynthesisStarted,
@@ -192,6 +193,8 @@ class Conversation:
                 pass  # `call.hangup` confirms a hang-up, hangup.py has its own clock; a human is what we expected
             case MachineDetected() if self._machine.is_awaited and not self._ending.is_closing:
                 self._take_machine(now)
+            case SilenceRequested() if not self._ending.is_closing:
+                self._ask(*self._silencing.on_request(now))
             case MachineGreetingEnded():
                 self._machine.greeting_ended(now)
             case CallBridged() if self._transfer.bridged(now):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Direction = Literal["incoming", "outgoing"]
+TYPED = "typed"
+"""In the place of a recogniser's name: words that were not heard but written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class TranscriptReceived(Event):
     is_final: bool
     confidence: float = 1.0
     recogniser: str = "carrier"
-    """Who understood it: `AgentConfig.recogniser`."""
+    """Who understood it: `AgentConfig.recogniser`, or `TYPED` when the caller wrote it."""
     voice_began_at: float | None = None
     """When the first of these words began, and the last one ended; None where the recogniser does not know."""
     voice_ended_at: float | None = None
@@ -163,6 +165,11 @@ class DtmfReceived(Event):
     """The caller pressed a key."""
 
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRequested(Event):
+    """The caller asked the agent to stop talking by a control of theirs, such as a button: no sound to judge."""
 
 
 # --- playback of agent speech -------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ the call. A stream that stops once it has carried audio is the owner's business:
 
 import enum
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from backend.call.commands import Answer, Command, StartStream
 from backend.call.events import (
@@ -36,6 +36,15 @@ from backend.call.events import (
 )
 
 MAX_STREAM_ATTEMPTS = 3
+
+CallKind = Literal["phone", "browser", "livekit"]
+ID_PREFIXES: dict[CallKind, str] = {"browser": "web-", "livekit": "livekit-"}
+"""How the ids of calls begin whose leg is a socket to us. All others are the carrier's."""
+
+
+def kind_of(call_control_id: str) -> CallKind:
+    """What connects the caller to us."""
+    return next((kind for kind, prefix in ID_PREFIXES.items() if call_control_id.startswith(prefix)), "phone")
 
 
 class LegPhase(enum.IntEnum):

@@ -35,7 +35,14 @@ other.
 import enum
 
 from backend.call.commands import StartTranscription, StopTranscription
-from backend.call.events import RecogniserAway, RecogniserLost, RecogniserReady, RecogniserReport, TranscriptReceived
+from backend.call.events import (
+    TYPED,
+    RecogniserAway,
+    RecogniserLost,
+    RecogniserReady,
+    RecogniserReport,
+    TranscriptReceived,
+)
 
 CARRIER = "carrier"
 ASK_AGAIN_AFTER_S = (1.0, 2.0, 4.0, 8.0)
@@ -137,7 +144,9 @@ class Listening:
     # --- words ---
 
     def accepts(self, event: TranscriptReceived, now: float) -> bool:
-        """These words count. If so, they are the best proof that we hear."""
+        """These words count. If so, they are the best proof that we hear; written ones count always and prove nothing."""
+        if event.recogniser == TYPED:
+            return True
         if event.recogniser != self.source or self._is_overtaken(event, now):
             return False
         if event.is_final:

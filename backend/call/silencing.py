@@ -7,13 +7,14 @@ what going on takes. Does not decide when: the caller's side is `hearing.py`, th
 | silenced                        | speech not heard | answer being made | wanted transfer        | may go on later       |
 |---------------------------------|------------------|-------------------|------------------------|-----------------------|
 | the caller's words              | void             | dropped           | off, the model is told | no                    |
+| a control of the caller         | void             | dropped           | off, the model is told | no                    |
 | a sound of the caller           | void             | dropped           | off, the model is told | false_interruption.py |
 | the call, for another speech    | void             | dropped           | off, the model is told | no                    |
 | the call, to end                | void             | dropped           | as it is               | no                    |
 """
 
 from backend.call.answering import Answering
-from backend.call.barge_in import Cause
+from backend.call.barge_in import ALWAYS_PROTECTED, Cause
 from backend.call.commands import AbortSpeech, Command
 from backend.call.hearing import Hearing
 from backend.call.history import History
@@ -62,6 +63,14 @@ class Silencing:
         if cause == Cause.SOUND:
             self._hearing.false_interruption.interrupted(cut, is_answer_unfinished, now)
         return commands
+
+    def on_request(self, now: float) -> list[Command]:
+        """The caller asked for silence by a control of theirs. It works where interrupting by voice is switched off, and
+        for the kinds that an agent protects from it; what must be heard out is heard out."""
+        is_nothing_said = self._ledger.is_quiet() and not self._answering.is_under_way
+        if is_nothing_said or self._ledger.unfinished_kinds() & ALWAYS_PROTECTED:
+            return []
+        return self._silence(now, by_caller=True)[1]
 
     def go_on(self, now: float, may_speak: bool) -> list[Command]:
         """Take up again what a sound without words cut, once that is certain."""

@@ -89,7 +89,8 @@ class MediaStream(Protocol):
     """The agent's way to the caller's ear while the socket is open. Never blocks; never raises after `close`."""
 
     encoding: str
-    """What `send_audio` takes: PCMU or PCMA. The caller's own audio may come in another one (MediaListener)."""
+    """What `send_audio` takes: PCMU, PCMA or L16 (s16le), all at 8 kHz. The caller's own audio may come in another one
+    (MediaListener)."""
 
     def send_audio(self, encoded: bytes) -> None:
         """20 ms to 30 s of audio in the stream's own encoding; the other side plays it after what it already has."""

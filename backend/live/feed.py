@@ -19,13 +19,14 @@ import json
 import secrets
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import gevent
 import structlog
 from gevent import Greenlet
 from gevent.event import Event
 
+from backend.call.leg import CallKind
 from backend.clock import Clock
 from backend.errors import StoreError
 from backend.metrics import LIVE_EVENTS_DROPPED
@@ -42,15 +43,13 @@ MOST_PER_BATCH = 250
 """Events of one call in one request: a long outage must not end in one that Redis cannot answer in time."""
 KEPT_AFTER_END_S = 60.0
 
-Kind = Literal["phone", "browser", "livekit"]
-
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
     """One running call, as GET /api/live shows it."""
 
     call_control_id: str
-    kind: Kind
+    kind: CallKind
     agent_id: str
     agent_version: int
     agent_name: str
@@ -64,13 +63,6 @@ class LiveCall:
     """`call/doing.py`."""
     check_ins: int = 0
     """So far in the present silence."""
-
-
-def kind_of(call_control_id: str) -> Kind:
-    """By what the id begins with: sessions that no carrier knows are named by us."""
-    if call_control_id.startswith("web-"):
-        return "browser"
-    return "livekit" if call_control_id.startswith("livekit-") else "phone"
 
 
 class CallFeed:

@@ -13,9 +13,9 @@ from backend.call.agent_config import AgentConfig
 from backend.call.commands import Command
 from backend.call.conversation import Conversation
 from backend.call.events import Event
-from backend.call.leg import LegState
+from backend.call.leg import LegState, kind_of
 from backend.clock import Clock
-from backend.live.feed import CallFeed, Feed, LiveCall, kind_of
+from backend.live.feed import CallFeed, Feed, LiveCall
 from backend.live.story import ENDED, Story
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

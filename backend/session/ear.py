@@ -39,8 +39,12 @@ from backend.engines.base import Vad
 from backend.metrics import ECHOES_WITHHELD
 
 SAMPLE_RATE = 8000
-DECODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.decode_ulaw_bytes, "PCMA": g711.decode_alaw_bytes}
-ENCODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.encode_ulaw, "PCMA": g711.encode_alaw}
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "PCMU": g711.decode_ulaw_bytes,
+    "PCMA": g711.decode_alaw_bytes,
+    "L16": bytes,  # s16le already: a caller without a telephone line
+}
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {"PCMU": g711.encode_ulaw, "PCMA": g711.encode_alaw, "L16": bytes}
 _ASK_EVERY_S = 0.03
 _NOTICED_AFTER_S = 0.1
 """How long a caller has been talking over an echo when the guard says so: the median of `python -m tests.bench echo`."""
@@ -88,7 +92,7 @@ class Ear:
     def on_audio(self, encoded: bytes) -> None:
         pcm = self._decode(encoded)
         self._vad_stream.push(pcm)
-        self._heard_s += len(encoded) / SAMPLE_RATE
+        self._heard_s += len(pcm) / 2 / SAMPLE_RATE
         self._last_frame_at = self._clock.monotonic()
         if self._guard is not None:
             self._guard.heard(pcm, self._last_frame_at)

@@ -12,7 +12,7 @@ the log, the others do not notice.
 import dataclasses
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import structlog
@@ -37,6 +37,7 @@ from backend.call.commands import (
     Think,
     Transfer,
 )
+from backend.call.conversation import Conversation
 from backend.call.core_log import CoreStart
 from backend.call.events import (
     AgentDoneSpeaking,
@@ -83,6 +84,20 @@ TRACE_LENGTH = 200
 """How many of the last events and commands are logged when a bug ends a call."""
 
 
+class SessionWatcher(Protocol):
+    """Who wants to know how one call goes. Called by the session's own greenlet: must neither block nor raise."""
+
+    def began(self, conversation: Conversation) -> None:
+        """Before anything happens."""
+        ...
+
+    def stepped(self, event: Event | None, now: float) -> None:
+        """The conversation has taken an event that meant something to it, or the time."""
+        ...
+
+    def finished(self, command: FinishCall) -> None: ...
+
+
 class Session:
     """One call on its owner. Implements MediaListener for the socket that carries it."""
 
@@ -94,6 +109,7 @@ class Session:
         agent: AgentConfig,
         stream: MediaStream,
         on_over: Callable[["Session"], None],
+        watcher: SessionWatcher | None = None,
     ) -> None:
         self.call_control_id = call_control_id
         self._services = services
@@ -105,6 +121,9 @@ class Session:
         recogniser = choose_recogniser(agent.recogniser, services.stt_engine, services.recognisers)
         start = CoreStart(agent, call_key_of(call_control_id), leg.direction, services.may_barge_in, recogniser)
         self._conversation = start.conversation()
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.began(self._conversation)
         self._core_recorder = CoreRecorder(services.record_core_dir, start)
         self._leg_commands = LegCommands(services, call_control_id)
         self._carrier = CarrierRequests(self._leg_commands, call_control_id, agent.language, self.post)
@@ -240,6 +259,9 @@ class Session:
         if self._conversation.ignored_events > ignored_before:
             EVENTS_IGNORED.count(reason="stale_or_unexpected")
         self.live.step(event, commands, now)
+        if self._watcher is not None:
+            is_ignored = self._conversation.ignored_events > ignored_before
+            self._watcher.stepped(None if is_ignored else event, now)
         for command in commands:
             self._note("command", command)
             self._carry_out(command)
@@ -272,6 +294,8 @@ class Session:
             case ReportDraft():
                 DRAFTS.count(result="used" if command.was_used else "thrown_away")
             case FinishCall():
+                if self._watcher is not None:
+                    self._watcher.finished(command)
                 self._recorder.finish(command, self._conversation, self._clock.monotonic())
             case _:
                 raise TypeError(f"no one carries out {type(command).__name__}")

@@ -42,6 +42,10 @@ class InstallationSettings(BaseModel):
         100, ge=1, le=1000, description="Calls one worker holds at once; one more is refused politely.",
         json_schema_extra=extra("calls"),
     )  # fmt: skip
+    client_max_connections: int = Field(
+        100, ge=0, le=10000, description="Browsers and programs on the client WebSocket at once, over all workers.",
+        json_schema_extra=extra("connections"),
+    )  # fmt: skip
     graceful_timeout_s: int = Field(
         60, ge=1, le=14400, description="How long running calls may last after SIGTERM.", json_schema_extra=extra("s")
     )

@@ -60,6 +60,18 @@ class Legs:
 
         return self._swap(call_control_id, move)[0]
 
+    def begin_socket(self, call_control_id: str, agent_id: str, version: int) -> LegState:
+        """A leg that is a socket to us: it streams from the first moment."""
+        started_at = self._clock.wall()
+
+        def move(state: LegState) -> tuple[LegState, list[Command]]:
+            begun = replace(
+                state, phase=LegPhase.STREAMING, direction="incoming", was_answered=True, started_at=started_at
+            )
+            return replace(begun, agent_id=agent_id, agent_version=version), []
+
+        return self._swap(call_control_id, move)[0]
+
     def finish(self, call_control_id: str) -> None:
         """Delete everything the call has in the store. Late duplicates find a tombstone and recreate nothing."""
         others = [key for key in keys.all_of(call_control_id) if key != keys.audio_names(call_control_id)]

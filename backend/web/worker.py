@@ -21,6 +21,7 @@ from backend.session.record import STORING
 from backend.session.registry import Registry
 from backend.session.services import CallServices
 from backend.session.session import Session
+from backend.session.socket_call import SocketCalls
 from backend.session.webhook_router import WebhookRouter
 from backend.store.listener import Listener
 from backend.transports.ticker import Ticker
@@ -42,22 +43,26 @@ def new_worker_id(pid: int) -> str:
 class Worker:
     """One per process."""
 
-    def __init__(self, services: CallServices, *, max_live_calls: int) -> None:
+    def __init__(self, services: CallServices, *, max_live_calls: int, max_connections: int = 100) -> None:
         self.services = services
         self.worker_id = services.worker_id
         self.registry = Registry(services)
         self.setup = CallSetup(services, max_live_calls)
         self.router = WebhookRouter(services, self.registry, self.setup)
+        self.socket_calls = SocketCalls(
+            services, self.registry, self.setup, self.session_over,
+            max_connections=max_connections, max_live=max_live_calls,
+        )  # fmt: skip
         self.is_draining = False
-        self._ticker = Ticker(services.clock)
+        self.ticker = Ticker(services.clock)
         self._listener = Listener(
             services.stores.database, services.worker_id, self.registry.wake, self.registry.look_at_all
         )
 
     def start(self) -> None:
         """Begin to listen and to tick."""
-        self._ticker.start()
-        self._ticker.add(lambda now: self.registry.voice_step())
+        self.ticker.start()
+        self.ticker.add(lambda now: self.registry.voice_step())
         self._listener.start()
         self.registry.start()
         if self.services.feed is not None:
@@ -81,7 +86,7 @@ class Worker:
 
     def stop(self) -> None:
         self.registry.stop()
-        self._ticker.stop()
+        self.ticker.stop()
         self._listener.stop(timeout_s=0.1)
         if self.services.feed is not None:
             self.services.feed.stop()

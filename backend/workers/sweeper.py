@@ -13,7 +13,8 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 | unknown            | none  | alive, ours    | hung up when seen in two rounds (a dial may be on its way to us)     |
 
 “Ours” is a leg that carries our client_state: the far end of a transfer, or another application on the same connection, does
-not, and is left alone.
+not, and is left alone. A leg that is a socket to a worker of ours is unknown to the carrier: without an owner it is gone,
+and one that is too old is ended through its owner.
 
 Recordings are looked after in `records/recordings.py`, from here.
 
@@ -31,12 +32,13 @@ import structlog
 
 from backend import logs
 from backend.call.commands import HangUp
-from backend.call.leg import LegPhase, LegState
+from backend.call.leg import LegPhase, LegState, kind_of
 from backend.errors import BackendError, CallGone, SettingsError
 from backend.records.calls import CallFinish
 from backend.session.leg_commands import LegCommands
 from backend.session.record import store_finish
 from backend.session.services import CallServices
+from backend.session.socket_call import end_from_elsewhere
 from backend.settings import load_settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -148,7 +150,7 @@ class Sweeper:
         leg = services.stores.legs.get(call_control_id)
         has_owner = services.stores.owners.owner(call_control_id) is not None
         needs_carrier = leg is not None and leg.phase != LegPhase.ENDED and not has_owner and age_s > ROUND_S
-        is_alive = services.carrier.is_alive(call_control_id) if needs_carrier else True
+        is_alive = self._is_alive(call_control_id) if needs_carrier else True
         verdict = judge(leg, has_owner, is_alive, age_s)
         if verdict == Verdict.LEAVE:
             return
@@ -165,7 +167,13 @@ class Sweeper:
             case Verdict.HANG_UP:
                 self._hang_up(call_control_id, age_s)
 
+    def _is_alive(self, call_control_id: str) -> bool:
+        return kind_of(call_control_id) == "phone" and self._services.carrier.is_alive(call_control_id)
+
     def _hang_up(self, call_control_id: str, age_s: float) -> None:
+        if kind_of(call_control_id) != "phone":
+            end_from_elsewhere(self._services.stores, call_control_id)
+            return
         attempt = SWEEPER_HANG_UP_ATTEMPT + int(age_s / ROUND_S)
         try:
             LegCommands(self._services, call_control_id).hang_up(HangUp(attempt))

@@ -51,3 +51,11 @@ def test_a_rate_or_size_that_does_not_divide_is_refused() -> None:
         frame_bytes(11025, 1)
     with pytest.raises(ValueError):
         Framer(5, b"\x00\x00")
+
+
+def test_what_is_left_can_be_taken_as_it_is() -> None:
+    """For a receiver of any length; once."""
+    framer = Framer(4)
+    framer.push(b"abcdef")
+
+    assert (framer.take(), framer.take(), framer.push(b"ghij")) == (b"ef", b"", [b"ghij"])

@@ -15,7 +15,7 @@ from backend.call.events import (
     StreamingStarted,
     StreamingStopped,
 )
-from backend.call.leg import MAX_STREAM_ATTEMPTS, LegPhase, LegState, handle
+from backend.call.leg import ID_PREFIXES, MAX_STREAM_ATTEMPTS, LegPhase, LegState, handle, kind_of
 
 P = LegPhase
 IN = CallInitiated("incoming", "+13125550100", "+13125550101")
@@ -98,3 +98,11 @@ def test_the_state_survives_json_and_unknown_fields() -> None:
     state, _ = handle(LegState(), IN, 10.0)
 
     assert LegState.from_json({**state.to_json(), "from_the_future": 1}) == state
+
+
+def test_the_id_of_a_call_says_what_connects_the_caller() -> None:
+    """The carrier's ids begin otherwise."""
+    kinds = [kind_of(prefix + "abc") for prefix in ID_PREFIXES.values()]
+
+    assert kinds == list(ID_PREFIXES) == ["browser", "livekit"]
+    assert [kind_of(id_) for id_ in ("v3:abc", "", "web", "xweb-1")] == ["phone"] * 4

@@ -3,7 +3,7 @@
 import pytest
 
 from backend.call.commands import StartTranscription, StopTranscription
-from backend.call.events import RecogniserAway, RecogniserLost, RecogniserReady, TranscriptReceived
+from backend.call.events import TYPED, RecogniserAway, RecogniserLost, RecogniserReady, TranscriptReceived
 from backend.call.listening import (
     ASK_AGAIN_AFTER_S,
     LATE_INTERIM_S,
@@ -200,3 +200,12 @@ def test_an_interim_text_that_its_final_form_overtook_is_dropped(text: str, afte
     assert listening.accepts(words("Two pizzas, please.", by="carrier"), 100.0)
 
     assert listening.accepts(words(text, is_final=False, by="carrier"), 100.0 + after_s) is is_taken
+
+
+def test_written_words_count_whoever_listens_and_prove_nothing() -> None:
+    """A recogniser that is away hears no better because somebody typed."""
+    own, deaf = Listening("sidecar"), asked(1)[0]
+    typed = TranscriptReceived("Hello.", True, recogniser=TYPED)
+
+    assert own.accepts(typed, 100.0) and deaf.accepts(typed, 100.0)
+    assert own.is_deaf(100.0) and deaf.is_deaf(100.0) and deaf.deadline() is not None

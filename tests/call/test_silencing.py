@@ -13,6 +13,7 @@ from backend.call.events import (
     Event,
     MediaStarted,
     SentenceWritten,
+    SilenceRequested,
     SpeechEnded,
     SpeechLasted,
     SpeechStarted,
@@ -32,7 +33,7 @@ class Call:
 
     def __init__(self, *, is_finished: bool = True, **agent: Any) -> None:
         settings = {"turn_taking": {"longest_backchannel_s": 0}}
-        self.agent = AgentConfig(name="Test", greeting="", settings=settings, **agent)  # type: ignore[arg-type]  # parsed
+        self.agent = AgentConfig.model_validate({"name": "Test", "greeting": "", "settings": settings, **agent})
         self.conversation = Conversation(self.agent, call_key="key", may_barge_in=True)
         self.take(MediaStarted(), 95.0)
         self.take(SpeechStarted(96.0), 96.0)
@@ -125,3 +126,26 @@ def test_mm_hm_before_the_time_is_up_is_no_word() -> None:
     commands = [command for at in (101.0, 101.9, 102.2, 104.0) for command in call.take(None, at)]
 
     assert [type(command) for command in commands] == [Speak]
+
+
+def test_a_control_of_the_caller_silences_where_the_voice_may_not() -> None:
+    """An agent that protects its answers: the button works, the words heard stay, nothing is taken up again."""
+    call = Call(settings={"turn_taking": {"protected_kinds": ["answer"]}})
+    assert call.interrupt_by_sound(99.0) == []
+    commands = call.take(SilenceRequested(), 100.05)
+    later = [command for at in range(101, 106) for command in call.take(None, float(at))]
+
+    assert [type(command) for command in commands] == [AbortSpeech]
+    assert call.model_sees() == ["Go on.", "One two"]
+    assert [command for command in later if isinstance(command, Speak | Think)] == []
+
+
+def test_what_must_be_heard_out_is_and_silence_is_not_silenced() -> None:
+    """A notice; and a call in which nobody says anything."""
+    with_notice = Conversation(AgentConfig(name="Test", notice="Recorded.", greeting=""), call_key="key")
+    with_notice.handle(MediaStarted(), 100.0)
+    quiet = Conversation(AgentConfig(name="Test", greeting=""), call_key="key")
+    quiet.handle(MediaStarted(), 100.0)
+
+    assert with_notice.handle(SilenceRequested(), 100.1) == []
+    assert quiet.handle(SilenceRequested(), 100.1) == []

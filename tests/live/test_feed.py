@@ -5,7 +5,7 @@ import json
 import pytest
 from prometheus_client import REGISTRY
 
-from backend.live.feed import KEPT_AFTER_END_S, MOST_PER_BATCH, MOST_WAITING, CallFeed, Feed, LiveCall, kind_of
+from backend.live.feed import KEPT_AFTER_END_S, MOST_PER_BATCH, MOST_WAITING, CallFeed, Feed, LiveCall
 from backend.store.live_feeds import LOST_AFTER_S, SIGN_OF_LIFE_S, START
 from backend.store.stores import stores_over
 from tests.fakes.fake_clock import FakeClock
@@ -199,7 +199,3 @@ def test_what_is_published_is_what_is_told(bench: Bench) -> None:
     bench.feed.write()
 
     assert bench.numbers() == [1]
-
-
-def test_the_kind_of_a_call_is_in_its_id() -> None:
-    assert [kind_of(name) for name in ("v3:abc", "web-1234", "livekit-12")] == ["phone", "browser", "livekit"]

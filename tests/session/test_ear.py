@@ -17,7 +17,7 @@ FRAME = bytes(range(160))
 
 
 @pytest.mark.parametrize(
-    ("encoding", "decode"), [("PCMU", g711.decode_ulaw_bytes), ("PCMA", g711.decode_alaw_bytes)]
+    ("encoding", "decode"), [("PCMU", g711.decode_ulaw_bytes), ("PCMA", g711.decode_alaw_bytes), ("L16", bytes)]
 )  # fmt: skip
 def test_the_detector_gets_the_callers_audio_decoded(encoding: str, decode: object) -> None:
     """In the encoding of the stream."""
@@ -300,3 +300,17 @@ def test_a_voice_over_the_music_is_told_and_lasts() -> None:
 
     assert [type(event) for event in told] == [SpeechStarted, SpeechLasted]
     assert told[0] == SpeechStarted(pytest.approx(1003.7, abs=0.35))
+
+
+@pytest.mark.parametrize(("encoding", "frame"), [("PCMU", bytes(160)), ("L16", bytes(320))])
+def test_a_frame_lasts_as_long_in_every_encoding(encoding: str, frame: bytes) -> None:
+    """20 ms: instants are counted in samples, not in bytes."""
+    vad, clock, told = FakeVad(), FakeClock(100.0), list[Event]()
+    ear = Ear(vad, encoding, clock, told.append)
+    for _ in range(50):
+        ear.on_audio(frame)
+    vad.streams[0].find(SpeechEdge(True, 0.5))
+    vad.step()
+    ear.report()
+
+    assert told == [SpeechStarted(near(99.5))]

@@ -185,3 +185,14 @@ def test_rubbish_in_the_store_is_a_store_error(stores: Stores, call: str) -> Non
 
     with pytest.raises(StoreError):
         stores.legs.get(call)
+
+
+def test_a_leg_that_is_a_socket_streams_from_the_first_moment(stores: Stores, call: str) -> None:
+    """Listed as live, with its agent; finished like any other."""
+    leg = stores.legs.begin_socket(call, "a1", 3)
+    listed = call in stores.legs.live()
+    stores.legs.finish(call)
+
+    assert (leg.phase, leg.direction, leg.agent_id, leg.agent_version) == (LegPhase.STREAMING, "incoming", "a1", 3)
+    assert leg.was_answered and leg.started_at > 0 and listed
+    assert call not in stores.legs.live() and stores.legs.begin_socket(call, "a1", 3).phase == LegPhase.ENDED

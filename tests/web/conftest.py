@@ -31,6 +31,7 @@ from backend.store.dial_limits import DialLimits
 from backend.store.legs import Legs
 from backend.store.memory import MemoryDatabase
 from backend.store.sign_ins import SignIns
+from backend.store.stores import stores_over
 from backend.store.tries import Tries
 from backend.web.accounts import Accounts
 from backend.web.api import register_api
@@ -95,7 +96,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     recordings = Recordings(database, RecordingFiles(tmp_path / "recordings"))
     limits = DialLimits(store, per_number=2, overall=4, window_s=60)
     dial = partial(dial_out, agents=agents, limits=limits, legs=Legs(store, clock), carrier=carrier, ring_timeout_s=30)  # type: ignore[arg-type]  # of the carrier, only what a dial needs
-    end = partial(hang_up, legs=Legs(store, clock), calls=calls, carrier=carrier)  # type: ignore[arg-type]  # likewise
+    end = partial(hang_up, stores=stores_over(store, clock), calls=calls, carrier=carrier)  # type: ignore[arg-type]  # likewise
     readiness: dict[str, Any] = {"database": database.ping}
     runs = RehearsalRuns(database, clock)
     rehearsing = Rehearsing(Rehearsals(database, clock), runs, agents, tmp_path)

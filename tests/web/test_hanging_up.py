@@ -7,6 +7,7 @@ from backend.call.events import CallHungUp
 from backend.errors import BackendError, CallGone, Rejected, Unavailable
 from backend.records.calls import CallFinish, CallStart
 from backend.store.legs import Legs
+from backend.store.stores import stores_over
 from tests.web.conftest import Stage
 
 CALL = "v3:abc"
@@ -81,3 +82,13 @@ def test_nobody_ends_a_call_without_the_key(stage: Stage) -> None:
 
     assert stage.client(key=None).post(f"/api/calls/{CALL}/hangup").status_code == 401
     assert stage.carrier.hung_up == []
+
+
+def test_a_call_over_a_socket_is_ended_by_its_owner(stage: Stage, client: FlaskClient) -> None:
+    """The carrier does not know it."""
+    stores = stores_over(stage.store, stage.clock)
+    stores.legs.begin_socket("web-1", "a", 1)
+    answer = client.post("/api/calls/web-1/hangup")
+
+    assert answer.status_code == 202 and stage.carrier.hung_up == []
+    assert stores.mailbox.take_all("web-1") == [CallHungUp("ended_by_command", "callee")]

@@ -241,3 +241,26 @@ def test_a_sweep_of_recordings_that_fails_is_made_later(rig: Rig, tmp_path: Path
     object.__setattr__(rig.services, "recordings", Recordings(away, RecordingFiles(tmp_path / "recordings")))
 
     Sweeper(rig.services).sweep_recordings()
+
+
+def test_a_socket_whose_worker_died_is_finished_without_asking_the_carrier(rig: Rig) -> None:
+    """The carrier never knew it."""
+    rig.stores.legs.begin_socket("web-1", "a1", 1)
+    sweep(rig)
+    young = rig.stores.legs.get("web-1")
+    rig.clock.advance(ROUND_S + 1)
+    sweep(rig)
+
+    assert young is not None and rig.stores.legs.get("web-1") is None
+    assert rig.calls.get("web-1").summary.outcome == "lost" and rig.carrier.of("is_alive") == []
+
+
+def test_a_socket_that_lives_too_long_is_ended_by_its_owner(rig: Rig) -> None:
+    """Through the mailbox."""
+    rig.stores.legs.begin_socket("web-1", "a1", 1)
+    rig.clock.advance(OLDEST_CALL_S + 1)
+    rig.stores.owners.claim("web-1", "worker-9")
+    sweep(rig)
+
+    assert rig.stores.mailbox.take_all("web-1") == [CallHungUp("ended_by_command", "callee")]
+    assert rig.carrier.of("hang_up") == []
