@@ -82,6 +82,7 @@ def start_worker(app: Flask) -> workers.Worker:
         call_services,
         max_live_calls=settings.max_calls_per_worker * settings.web_concurrency,
         max_connections=settings.client_max_connections,
+        max_watchers=settings.max_watchers_per_worker,
     )
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services, api_key))

@@ -125,6 +125,12 @@ ABORT_LEGS = BoundedCounter("offhook_abort_legs_total", "Legs of the abort chain
 LIVE_EVENTS_DROPPED = BoundedCounter(
     "offhook_live_events_dropped_total", "Events of calls that their watchers will not see", "reason"
 )
+LIVE_WATCHERS = Gauge(
+    "offhook_live_watchers", "Event streams of running calls that are open now", multiprocess_mode="livesum"
+)
+LIVE_WATCHERS_ENDED = BoundedCounter(
+    "offhook_live_watchers_ended_total", "Event streams of running calls that are over, by what ended them", "reason"
+)
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")
 
 

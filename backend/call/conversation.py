@@ -16,7 +16,7 @@ state or this class:
 | is the model asked before the turn has ended?      | `speculation.py`  |
 | how do words reach the caller, what was heard?     | `saying.py`, `playback.py` |
 | whose silence is it, and what follows              | `clocks.py`, `dead_air.py`, `no_progress.py` |
-| the caller is handed to somebody; is a machine     | `transfer.py`; `machine.py` |
+| the caller is handed over; is a machine; is watched | `transfer.py`; `machine.py`; `supervision.py` |
 | when is a call over, is the leg really gone?       | `closing.py`, with `ending.py` and `hangup.py` |
 | whose turn is it, for the display and the record   | `turn.py`         |
 """
@@ -25,7 +25,7 @@ from backend.call.agent_config import AgentConfig
 from backend.call.answering import Answering, AnswerReport
 from backend.call.clocks import Clocks
 from backend.call.closing import Closing
-from backend.call.commands import Command, HangUp, SpeechKind
+from backend.call.commands import Command, HangUp
 from backend.call.dead_air import CheckIn, DeadAir, GiveUp
 from backend.call.doing import Doing, doing
 from backend.call.ending import Ending
@@ -64,6 +64,7 @@ from backend.call.playback import Ledger
 from backend.call.saying import Saying, SpeechReport
 from backend.call.silencing import Silencing
 from backend.call.speculation import Speculation
+from backend.call.supervision import Supervision, SupervisorEvent
 from backend.call.tool_use import ToolUse
 from backend.call.transfer import Transferring, TransferStep
 from backend.call.turn import Turn, TurnState
@@ -110,6 +111,7 @@ class Conversation:
             self._saying, self._silencing, self._transfer, self._ending,
         )  # fmt: skip
         self._tool_use = ToolUse(agent, self.history, self.dead_air, self._answering, self._transfer, self._closing)
+        self._orders = Supervision(agent, self.history, self._speculation, self._silencing, self._transfer, self.hangup)
         self._started_at: float | None = None
         self._commands: list[Command] = []
 
@@ -189,6 +191,8 @@ class Conversation:
                 self.ledger.carrier_speech_ended(now)
             case _ if isinstance(event, AnswerReport):
                 self._take_answer(event, now)
+            case _ if isinstance(event, SupervisorEvent) and (asked := self._orders.take(event, now)) is not None:
+                self._ask(*asked)
             case HangUpAccepted() | HangUpRefused() | MachineDetected(result="human" | "unsure"):
                 pass  # `call.hangup` confirms a hang-up, hangup.py has its own clock; a human is what we expected
             case MachineDetected() if self._machine.is_awaited and not self._ending.is_closing:
@@ -217,9 +221,9 @@ class Conversation:
         self.turn.move(TurnState.LISTENING)
         self._ask(self._listening.begin(now))
         if self.agent.notice:
-            self._say("notice", self.agent.notice, now)
+            self._ask(*self._saying.say("notice", self.agent.notice, now))
         if self.agent.greeting:
-            self._say("greeting", self.agent.greeting, now)
+            self._ask(*self._saying.say("greeting", self.agent.greeting, now))
 
     def _take_from_caller(self, event: CallerEvent, now: float) -> None:
         if isinstance(event, SpeechEnded) and self.turn.state == TurnState.BARGED_IN:
@@ -250,7 +254,7 @@ class Conversation:
             self.ignored_events += 1
             return
         if isinstance(event, SentenceWritten):
-            self._say("answer", event.text, now)
+            self._ask(*self._saying.say("answer", event.text, now))
         elif isinstance(event, ToolCalled):
             self._ask(*self._tool_use.use(event, now))
         self._ask(*self._answering.take(event, now, self._ending.is_closing, self._transfer.is_wanted))
@@ -309,7 +313,7 @@ class Conversation:
                 self._ask(*self._closing.give_up(now))
         text = self.agent.settings.turn_taking.repeat_message
         if self._is_with_caller() and self._is_line_free() and self._listening.take_repeat(now) and text:
-            self._say("repeat_request", text, now)
+            self._ask(*self._saying.say("repeat_request", text, now))
 
     def _consider_callers_turn(self, now: float) -> None:
         if self._is_with_caller() and self._is_line_free() and self._hearing.take_turn(now):
@@ -324,7 +328,7 @@ class Conversation:
         match self._no_progress.due(now):
             case Step.FILLER:
                 if self._answering.is_under_way and not self.ledger.requested():
-                    self._say("filler", self.agent.settings.no_progress.filler_message, now)
+                    self._ask(*self._saying.say("filler", self.agent.settings.no_progress.filler_message, now))
             case Step.RETRY:
                 is_speech_stuck = any(piece.kind != "filler" for piece in self.ledger.requested())
                 self._ask(*self._saying.say_stuck_otherwise(now))
@@ -336,7 +340,7 @@ class Conversation:
     def _consider_callers_silence(self, now: float) -> None:
         match self.dead_air.due(now):
             case CheckIn(text=text):
-                self._say("check_in", text, now)
+                self._ask(*self._saying.say("check_in", text, now))
             case GiveUp() if self._listening.is_deaf(now):
                 self._ask(*self._closing.give_up(now))  # silence is our own failure then
             case GiveUp():
@@ -368,9 +372,6 @@ class Conversation:
             self._ask(HangUp(self.hangup.ask(now)))
 
     # --- deeds ---
-
-    def _say(self, kind: SpeechKind, text: str, now: float) -> None:
-        self._ask(*self._saying.say(kind, text, now))
 
     # --- derived state ---
 

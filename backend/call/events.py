@@ -329,6 +329,20 @@ class CarrierCommandFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WhisperRequested(Event):
+    """Somebody who watches the call instructs the model, for its next answer. The caller is not to hear it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequested(Event):
+    """Somebody who watches the call wants the caller handed over, to one of the agent's targets, by name."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class DrainRequested(Event):
     """This worker is being stopped: the call should end politely within `within_s` seconds."""
 

@@ -40,6 +40,7 @@ from backend.call.events import (
     SpeechStarted,
     TranscriptReceived,
     TransferFailed,
+    WhisperRequested,
 )
 from backend.call.history import Entry
 from backend.call.playback import Piece, PieceState
@@ -111,6 +112,8 @@ class Story:
                 self._is_caller_audible = True
             case SpeechEnded():
                 self._is_caller_audible = False
+            case WhisperRequested():
+                yield "note", {"text": event.text}
             case CallBridged():
                 yield "transfer", {"target": self._target, "state": "bridged"}
             case TransferFailed():

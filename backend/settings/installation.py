@@ -46,6 +46,10 @@ class InstallationSettings(BaseModel):
         100, ge=0, le=10000, description="Browsers and programs on the client WebSocket at once, over all workers.",
         json_schema_extra=extra("connections"),
     )  # fmt: skip
+    max_watchers_per_worker: int = Field(
+        500, ge=1, le=1500, description="Event streams of running calls one worker serves at once.",
+        json_schema_extra=extra("streams"),
+    )  # fmt: skip
     graceful_timeout_s: int = Field(
         60, ge=1, le=14400, description="How long running calls may last after SIGTERM.", json_schema_extra=extra("s")
     )

@@ -34,9 +34,11 @@ class Listener:
         on_resync: Callable[[], None],
         *,
         resync_every_s: float = RESYNC_EVERY_S,
+        channel: str | None = None,
     ) -> None:
+        """On another `channel` than the worker's own, if one is named; `on_wake` is given what was said there."""
         self._database = database
-        self._channel = keys.wake_channel(worker_id)
+        self._channel = channel or keys.wake_channel(worker_id)
         self._on_wake = on_wake
         self._on_resync = on_resync
         self._resync_every_s = resync_every_s
@@ -49,7 +51,7 @@ class Listener:
 
     def stop(self, timeout_s: float = 3.0) -> None:
         self._stopping.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
     def run(self) -> None:

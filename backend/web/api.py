@@ -5,6 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from backend.web import (
     api_agents,
     api_calls,
+    api_live,
     api_program_keys,
     api_recordings,
     api_rehearsals,
@@ -23,6 +24,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_session.blueprint,
     api_users.blueprint,
     api_program_keys.blueprint,
+    api_live.blueprint,
     health.blueprint,
     metrics_page.blueprint,
 )

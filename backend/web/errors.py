@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from backend.errors import BackendError, CarrierError, Rejected, StoreError, Unavailable
+from backend.live.watchers import NotLive, TooManyWatchers
 from backend.records.errors import (
     LastAdmin,
     NameTaken,
@@ -148,6 +149,10 @@ def _backend_error(error: BackendError) -> Response:
             return error_response(429, "too_many_tries", str(error), retry_after_s=error.retry_after_s)
         case Busy():
             return error_response(503, "unavailable", str(error), retry_after_s=RETRY_AFTER_S)
+        case NotLive():
+            return error_response(404, "not_live", str(error))
+        case TooManyWatchers():
+            return error_response(503, "too_many_watchers", str(error), retry_after_s=RETRY_AFTER_S)
         case CallOver():
             return error_response(409, "call_over", str(error))
         case DialLimited():

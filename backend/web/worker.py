@@ -16,6 +16,7 @@ from flask import Flask, current_app
 
 from backend.call.events import DrainRequested
 from backend.errors import BackendError
+from backend.live.watchers import Watchers
 from backend.session.call_setup import CallSetup
 from backend.session.record import STORING
 from backend.session.registry import Registry
@@ -43,7 +44,9 @@ def new_worker_id(pid: int) -> str:
 class Worker:
     """One per process."""
 
-    def __init__(self, services: CallServices, *, max_live_calls: int, max_connections: int = 100) -> None:
+    def __init__(
+        self, services: CallServices, *, max_live_calls: int, max_connections: int = 100, max_watchers: int = 500
+    ) -> None:
         self.services = services
         self.worker_id = services.worker_id
         self.registry = Registry(services)
@@ -53,6 +56,7 @@ class Worker:
             services, self.registry, self.setup, self.session_over,
             max_connections=max_connections, max_live=max_live_calls,
         )  # fmt: skip
+        self.watchers = Watchers(services.stores.database, services.stores.live, services.clock, most=max_watchers)
         self.is_draining = False
         self.ticker = Ticker(services.clock)
         self._listener = Listener(
@@ -76,7 +80,8 @@ class Worker:
     def drain(self, drain_s: float) -> None:
         """Take nothing new; return when no call is left, after at most `drain_s` seconds."""
         self.is_draining = True
-        log.info("draining", calls=len(self.registry))
+        log.info("draining", calls=len(self.registry), watchers=len(self.watchers))
+        self.watchers.stop()  # they come back on another worker, or when this one is there again
         self._wait_until_empty(max(0.0, drain_s - GOODBYE_S))
         self.registry.post_all(DrainRequested(within_s=GOODBYE_S))
         self._wait_until_empty(min(drain_s, GOODBYE_S))
@@ -88,6 +93,7 @@ class Worker:
         self.registry.stop()
         self.ticker.stop()
         self._listener.stop(timeout_s=0.1)
+        self.watchers.stop()
         if self.services.feed is not None:
             self.services.feed.stop()
 

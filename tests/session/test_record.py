@@ -51,10 +51,10 @@ def test_the_transcript_is_what_was_heard(rig: Rig, recorder: CallRecorder, agen
     conversation.handle(PlaybackEnded("1-1", 1), 1000.5)
     conversation.handle(TranscriptReceived("And now?", is_final=True), 1001.0)
     conversation.handle(None, 1002.0)
-    conversation._say("answer", "one two three four", 1002.0)
+    conversation._saying.say("answer", "one two three four", 1002.0)
     conversation.handle(SynthesisStarted("1-2", 1), 1002.0)
     conversation.handle(SynthesisFinished("1-2", 1, 4.0), 1002.0)
-    conversation._say("answer", "never heard", 1002.0)
+    conversation._saying.say("answer", "never heard", 1002.0)
     conversation.ledger.clear(1004.0)
     finish(rig, recorder, conversation)
     turns = rig.calls.get(CALL).turns
