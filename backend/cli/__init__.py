@@ -4,6 +4,7 @@
     agent_commands.py      call, agents
     voice_commands.py      voices, say
     user_commands.py       users
+    talk_command.py        talk
     smoke_command.py       smoke
     terminal.py            where commands print, how they run and end
 
@@ -19,6 +20,7 @@ import click
 from backend.cli.agent_commands import agents, call
 from backend.cli.rehearsal_commands import bench_timeline, demo, load, rehearse, ring_up, up
 from backend.cli.smoke_command import smoke
+from backend.cli.talk_command import talk
 from backend.cli.terminal import console
 from backend.cli.user_commands import users
 from backend.cli.voice_commands import say, voices
@@ -36,7 +38,7 @@ def doctor() -> None:
     sys.exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
 
 
-COMMANDS = (demo, up, ring_up, rehearse, load, bench_timeline, call, agents, voices, say, users, smoke, doctor)
+COMMANDS = (demo, up, ring_up, rehearse, load, bench_timeline, call, agents, talk, voices, say, users, smoke, doctor)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

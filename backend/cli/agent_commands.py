@@ -14,9 +14,16 @@ from backend.cli.terminal import console, finish
 from backend.rehearsal.product_api import ProductApi
 
 
-def _api_options(command: Callable[..., None]) -> Callable[..., None]:
+def api_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--base-url` and `--api-key`, for every command that asks a running product."""
     base_url = click.option(
-        "--base-url", default="http://127.0.0.1:8000", envvar="OFFHOOK_URL", show_default=True, help="The product."
+        "--base-url",
+        "--url",
+        "base_url",
+        default="http://127.0.0.1:8000",
+        envvar="OFFHOOK_URL",
+        show_default=True,
+        help="The product.",
     )
     api_key = click.option("--api-key", envvar="OFFHOOK_API_KEY", required=True, help="Default: OFFHOOK_API_KEY.")
     return base_url(api_key(command))
@@ -26,7 +33,7 @@ def _api_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("to_number")
 @click.option("--agent", "agent_id", required=True, help="Id of the agent that speaks.")
 @click.option("--from", "from_number", help="Number shown to the called party; default: the agent's first one.")
-@_api_options
+@api_options
 def call(to_number: str, agent_id: str, from_number: str | None, base_url: str, api_key: str) -> None:
     """Let an agent call TO_NUMBER (+13125550100)."""
 
@@ -44,7 +51,7 @@ def agents() -> None:
 
 
 @agents.command("list")
-@_api_options
+@api_options
 def list_agents(base_url: str, api_key: str) -> None:
     """All agents."""
 
@@ -65,7 +72,7 @@ def list_agents(base_url: str, api_key: str) -> None:
 
 @agents.command("show")
 @click.argument("agent_id")
-@_api_options
+@api_options
 def show_agent(agent_id: str, base_url: str, api_key: str) -> None:
     """One agent as JSON."""
 
@@ -79,7 +86,7 @@ def show_agent(agent_id: str, base_url: str, api_key: str) -> None:
 
 @agents.command("create")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_api_options
+@api_options
 def create_agent(file: Path, base_url: str, api_key: str) -> None:
     """Make an agent from a YAML or JSON FILE; prints its id."""
     agent = _read_agent(file)
@@ -98,7 +105,7 @@ def create_agent(file: Path, base_url: str, api_key: str) -> None:
 @click.option(
     "--version", type=int, help="The version that FILE was made from; refused when it is not the present one."
 )
-@_api_options
+@api_options
 def update_agent(agent_id: str, file: Path, version: int | None, base_url: str, api_key: str) -> None:
     """Put FILE, a whole agent in YAML or JSON, in the place of an agent; prints the new version. Applies from the next
     call on."""
@@ -115,7 +122,7 @@ def update_agent(agent_id: str, file: Path, version: int | None, base_url: str, 
 
 @agents.command("delete")
 @click.argument("agent_id")
-@_api_options
+@api_options
 def delete_agent(agent_id: str, base_url: str, api_key: str) -> None:
     """Take an agent out of use; its numbers are free again."""
 
