@@ -9,20 +9,36 @@ GPU := $(VENV)/.gpu-installed
 # Whether everything that these files pin is there in that very version: then pip has nothing to tell.
 is_installed = $(PY) -c "import importlib.metadata as m, re, sys; pins = [re.match(r'([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)', line) for file in sys.argv[1:] for line in open(file)]; sys.exit(any(pin and m.version(pin[1]) != pin[2] for pin in pins))" $(1) 2>/dev/null
 
-.PHONY: help demo up test test-gpu model-fixtures lint types bench bench-barge-in bench-gpu diagrams proto clean
+CONSOLE := -m backend.web.build_console
+
+.PHONY: help console console-schemas console-test demo up test test-gpu model-fixtures lint types bench bench-barge-in bench-gpu diagrams proto clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 demo: $(RUNTIME) ## one real-time call against the real stack: timeline, recording, verdict
+	@$(PY) $(CONSOLE) --or-warn
 	@$(PY) -m backend demo
 
 up: $(RUNTIME)   ## the same stack, staying up until Ctrl-C
+	@$(PY) $(CONSOLE) --or-warn
 	@$(PY) -m backend up
 
 test: $(DEV)     ## the whole suite, fast tests first
+	@$(PY) $(CONSOLE)
 	@$(PY) -m pytest
+
+console: $(VENV)/bin/python ## the web console, built into frontend/dist (with Node from a wheel where there is none)
+	@$(PY) $(CONSOLE)
+
+console-schemas: $(RUNTIME) ## what the console's types are generated from, and the types
+	@$(PY) -m backend.web.export_schemas
+	@$(PY) $(CONSOLE) npm run schemas
+
+console-test: $(VENV)/bin/python ## style, types and tests of the console
+	@$(PY) $(CONSOLE) npm run lint
+	@$(PY) $(CONSOLE) npm test
 
 test-gpu: $(GPU) ## the tests of the neural voices and recognisers, on a GPU or without (installs several GB)
 	@$(PY) -m pytest tests/workers/tts/pocket tests/workers/tts/test_kokoro.py tests/workers/tts/test_piper.py tests/workers/stt/nemotron tests/fakes/test_model_fixtures.py

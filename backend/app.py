@@ -39,7 +39,7 @@ from backend.store.dial_limits import DialLimits
 from backend.store.sign_ins import SignIns
 from backend.store.stores import Stores, redis_stores
 from backend.store.tries import Tries
-from backend.web import dialling, hanging_up, openapi, services
+from backend.web import console, dialling, hanging_up, openapi, services
 from backend.web import worker as workers
 from backend.web.accounts import TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS, TRIES_WINDOW_S, Accounts
 from backend.web.api import register_api
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(audio_blueprint(parse_audio_path))
     app.register_blueprint(talk_blueprint())
     register_api(app)
+    console.install(app)
     app.after_request(_name_worker)
     return app
 

@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from backend import __name__ as package
-from backend.web import access, bodies, errors
+from backend.web import access, bodies, errors, security_headers
 
 API_VERSION = "1"
 BEARER = "api_key"
@@ -57,6 +57,7 @@ def new_app() -> OffhookApp:
     )
     app.add_url_rule("/openapi.json", "openapi_document", lambda: app.api_doc, methods=["GET"])
     errors.install(app)
+    security_headers.install(app)
     access.install(app)
     bodies.install(app)
     return app
