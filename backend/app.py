@@ -23,6 +23,7 @@ from backend.engines.turn_model import make_turn_model
 from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
 from backend.live.feed import Feed
+from backend.live.tone.analyser import make_tone_analyser
 from backend.records.agents import Agents
 from backend.records.api_keys import ApiKeys
 from backend.records.calls import Calls
@@ -129,6 +130,12 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
         max_calls=settings.max_calls_per_worker,
         media_url=lambda call: f"{media_base}/media/{call_id.encode(call)}",
         audio_url=lambda *piece: public_url + audio_path(*piece),
+        tone=make_tone_analyser(
+            settings.tone_analyser,
+            base_url=settings.tone_url,
+            fixed_url=settings.tone_fixed_url,
+            token=settings.tone_token.get_secret_value(),
+        ),
         recordings=Recordings(database, RecordingFiles(settings.recordings_folder), settings.recording_keep_days),
         record_core_dir=Path(settings.record_core_dir) if settings.record_core_dir else None,
         feed=Feed(stores.live, clock),

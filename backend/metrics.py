@@ -103,6 +103,9 @@ FIRST_SENTENCE_SECONDS = Histogram(
 FIRST_AUDIO_SECONDS = Histogram(
     "offhook_turn_first_audio_seconds", "Caller's end of speech until the first audio was sent", buckets=_TURN
 )
+TONE_ANALYSES = BoundedCounter(
+    "offhook_tone_analyses_total", "Seconds of speech whose tone was judged, or should have been", "analyser", "outcome"
+)
 RECORDINGS = BoundedCounter(
     "offhook_recordings_total", "Recordings of calls: complete, disk_error, too_slow", "outcome"
 )

@@ -45,6 +45,7 @@ EXCEPTIONS: dict[str, str] = {
     "settings/__main__": "run by settings/test_documents.py",
     "settings/hearing": "declarations; settings/test_sources.py tries wrong values",
     "settings/installation": "declarations and their checks; settings/test_sources.py tries wrong values",
+    "settings/tone": "declarations; settings/test_sources.py tries wrong values",
     "settings/words": "settings/test_sources.py tries wrong values of every kind",
     "workers/tts/client_options": "options without behaviour; tests/cli and rehearsal/test_voice_check.py connect with them",
     "store/audio_clips": "store/test_small_stores.py",

@@ -263,6 +263,11 @@ class AgentConfig(_Strict):
         description="Stereo, caller and agent apart, kept for as long as the installation says (RECORDING_KEEP_DAYS). "
         "Begins when the caller has heard the notice, if there is one; the law often asks for it.",
     )  # fmt: skip
+    tone_annotation: bool = Field(
+        False, title="Tell the model how the caller sounds",
+        description="Each line of the caller then begins with its tone in plain words, such as “(in a tense voice)”, as "
+        "far as the installation's tone analysis knows.",
+    )  # fmt: skip
     instructions: str = Field(
         "You are a friendly agent on the telephone. Answer in one or two short sentences.",
         max_length=20000, title="Instructions", description="Who the agent is, what it knows, and what it must not do.",

@@ -264,6 +264,13 @@ class CarrierSpeechEnded(Event):
     """The carrier's own voice finished a text, or was stopped. It does not say which text."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToneHeard(Event):
+    """How a second of the caller's speech sounded: a word such as "calm" or "tense" (`live/tone/prosody.py`)."""
+
+    label: str
+
+
 # --- the model ----------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from backend.call.events import (
     SpeechEnded,
     SpeechLasted,
     SpeechStarted,
+    ToneHeard,
     TranscriptReceived,
     TurnEndPredicted,
 )
@@ -39,7 +40,9 @@ from backend.call.wording import is_beginning_of
 LATE_FINAL_S = 5.0
 """How long after an interim text was taken as the turn its final form is a correction, not a new turn."""
 
-CallerEvent = SpeechStarted | SpeechLasted | SpeechEnded | TurnEndPredicted | TranscriptReceived | DtmfReceived
+CallerEvent = (
+    SpeechStarted | SpeechLasted | SpeechEnded | TurnEndPredicted | ToneHeard | TranscriptReceived | DtmfReceived
+)
 
 
 class Hearing:
@@ -88,6 +91,8 @@ class Hearing:
                 self.false_interruption.speech_ended(event.at)
             case TurnEndPredicted():
                 self._endpointing.end_predicted(event.probability, event.at)
+            case ToneHeard():
+                self._history.tone_heard(event.label, now)
             case DtmfReceived():
                 self._endpointing.key_pressed(event.digit, now)
                 self.false_interruption.forget()

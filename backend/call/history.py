@@ -6,6 +6,7 @@ interruption is one entry: what was heard first, and what was heard of the rest.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +14,25 @@ from backend.call.agent_config import AgentConfig
 from backend.call.playback import Piece, PieceState
 
 Speaker = Literal["caller", "agent", "tool", "note"]
+
+
+TONE_LASTS_S = 15.0
+ABOUT_TONES = (
+    "\n\nWhere a line of the caller begins with words in parentheses, they say how the voice sounded, as far as that can be "
+    "measured. Answer accordingly, and never repeat or mention them."
+)
+_PLAIN = {
+    "calm": "calmly",
+    "lively": "in a lively voice",
+    "tense": "in a tense voice",
+    "subdued": "in a low, flat voice",
+    "hesitant": "hesitating",
+}
+
+
+def in_plain_words(tone: str) -> str:
+    """A label of ours in words, another analyser's as it is."""
+    return _PLAIN.get(tone, f"sounding {tone}")
 
 
 @dataclass(slots=True)
@@ -26,6 +46,8 @@ class Entry:
     """For the agent: the piece that says it, then each one that took it up again, with the words that were left."""
     tool: dict[str, Any] = field(default_factory=dict)
     """For a tool: its call id, name, arguments."""
+    tone: str = ""
+    """For the caller: how it sounded, as far as anybody said so."""
 
     def heard_text(self) -> str:
         """The text as the caller heard it; for pieces still under way, the whole text."""
@@ -57,9 +79,17 @@ class History:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self._tones: list[tuple[str, float]] = []
+        """How the caller sounded in the seconds since their last words were noted."""
 
     def caller_said(self, text: str, now: float) -> None:
-        self.entries.append(Entry("caller", text, now))
+        tones = Counter(label for label, at in self._tones if now - at <= TONE_LASTS_S)
+        self._tones.clear()
+        self.entries.append(Entry("caller", text, now, tone=tones.most_common(1)[0][0] if tones else ""))
+
+    def tone_heard(self, label: str, now: float) -> None:
+        """A second of the caller sounded like that; it belongs to the words that are noted next."""
+        self._tones = [*self._tones[-30:], (label, now)]
 
     def agent_asked_to_say(self, piece: Piece, now: float) -> None:
         self.entries.append(Entry("agent", piece.text, now, [piece]))
@@ -78,11 +108,13 @@ class History:
 
     def messages(self, agent: AgentConfig) -> tuple[dict[str, Any], ...]:
         """The conversation in the chat-completions form, adjacent agent sentences joined."""
-        messages: list[dict[str, Any]] = [{"role": "system", "content": agent.instructions}]
+        instructions = agent.instructions + (ABOUT_TONES if agent.tone_annotation else "")
+        messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}]
         for entry in self.entries:
             match entry.speaker:
                 case "caller":
-                    messages.append({"role": "user", "content": entry.text})
+                    sounds = f"({in_plain_words(entry.tone)}) " if agent.tone_annotation and entry.tone else ""
+                    messages.append({"role": "user", "content": sounds + entry.text})
                 case "note":
                     messages.append({"role": "system", "content": entry.text})
                 case "agent":

@@ -13,6 +13,7 @@ from backend.carrier.base import CarrierClient
 from backend.clock import Clock
 from backend.engines.base import Llm, Stt, Tts, TurnModel, Vad
 from backend.live.feed import Feed
+from backend.live.tone.analyser import ToneAnalyser
 from backend.store.stores import Stores
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class CallServices:
     """Who understands the callers of agents that do not say."""
     paces: Paces = field(default_factory=Paces)
     """How fast each voice speaks, learned from what it said."""
+    tone: ToneAnalyser | None = None
+    """Who judges how callers sound; None: nobody."""
     feed: Feed | None = None
     """Where calls tell their watchers what happens; None: nobody can watch."""
     recordings: "Recordings | None" = None

@@ -60,15 +60,14 @@ from backend.metrics import (
     FIRST_SENTENCE_SECONDS,
 )
 from backend.session.abort_chain import AbortChain, AbortReport, legs_of
-from backend.session.audio_taps import AudioTaps
 from backend.session.carrier_requests import CarrierRequests
 from backend.session.core_recorder import CoreRecorder, call_key_of
 from backend.session.ear import SAMPLE_RATE, Ear
 from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
+from backend.session.listeners import Listeners
 from backend.session.playback_delivery import PlaybackDelivery
 from backend.session.record import CallRecorder
-from backend.session.recording import Recording
 from backend.session.services import CallServices
 from backend.session.speaker import Delivery, Speaker
 from backend.session.stream_delivery import StreamDelivery
@@ -132,8 +131,10 @@ class Session:
         self._recorder = CallRecorder(services, call_control_id, leg)
         call = live_call(call_control_id, leg, agent, services.worker_id)
         self.live = Teller(services.feed, call, self._conversation, self._clock)
-        self.audio_taps = AudioTaps(services.clock)
-        self._recording = self._make_recording()
+        self._listeners = Listeners(
+            services, agent, call_control_id, publish=self.live.publish, note=self._recorder.note, post=self.post
+        )
+        self.audio_taps = self._listeners.taps
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._echo_guard = EchoGuard()
@@ -165,7 +166,7 @@ class Session:
     def on_started(self, encoding: str, sample_rate: int) -> None:
         if self._ear is not None or self._conversation.is_over:
             return
-        self.audio_taps.began()
+        self._listeners.began()
         self._audio_listeners.append(self.audio_taps.caller_said)
         turn_model = self._services.turn_model
         if turn_model is not None:
@@ -249,11 +250,9 @@ class Session:
         ignored_before = self._conversation.ignored_events
         if event is not None:
             self._note("event", event)
-            self.audio_taps.take(event)
         commands = self._conversation.handle(event, now)
         self._handled_s = self._clock.monotonic() - now
-        if self._recording is not None:
-            self._recording.follow(event, self._conversation)
+        self._listeners.step(event, self._conversation)
         if self._core_recorder.is_on:
             self._core_recorder.step(now, event, commands, self._conversation.deadline())
         if self._conversation.ignored_events > ignored_before:
@@ -344,12 +343,6 @@ class Session:
             )
         return StreamDelivery(self._stream, self._clock, self.post, self._echo_guard, self.audio_taps)
 
-    def _make_recording(self) -> Recording | None:
-        recordings = self._services.recordings
-        if recordings is None or not self._agent.recording:
-            return None
-        return Recording(recordings, self.audio_taps, self._clock, self.call_control_id, self._recorder.note)
-
     def _report_turn(self, command: ReportTurn) -> None:
         self._recorder.turn_measured(command)
         for histogram, value in (
@@ -398,7 +391,7 @@ class Session:
             self._transcriber.close()
         if self._turn_predictor is not None:
             self._turn_predictor.close()
-        self.audio_taps.close()
+        self._listeners.close()
         self._stream.close()
         self._on_over(self)
 

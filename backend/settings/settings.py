@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from backend.settings.hearing import HearingSettings
 from backend.settings.installation import InstallationSettings
 from backend.settings.recognition import RecognitionSettings
+from backend.settings.tone import ToneSettings
 from backend.settings.voices import VoiceSettings
 
 PLACEHOLDER = re.compile(
@@ -19,7 +20,7 @@ PLACEHOLDER = re.compile(
 )
 
 
-class Settings(VoiceSettings, RecognitionSettings, HearingSettings, InstallationSettings, BaseSettings):
+class Settings(VoiceSettings, ToneSettings, RecognitionSettings, HearingSettings, InstallationSettings, BaseSettings):
     """All settings; the order of the groups in tables is that of the bases from right to left. Built by `load_settings`;
     tests may build it directly, field by field. Validators of the bases need names of their own: one name, one validator."""
 
@@ -52,6 +53,8 @@ class Settings(VoiceSettings, RecognitionSettings, HearingSettings, Installation
             problems += [
                 f"{name}: must be set when STT_ENGINE is sidecar" for name, value in needed.items() if not value
             ]
+        if self.tone_analyser == "external" and bool(self.tone_url) == bool(self.tone_fixed_url):
+            problems.append("TONE_URL, TONE_FIXED_URL: exactly one must be set when TONE_ANALYSER is external")
         if problems:
             raise ValueError("\n".join(problems))
         return self

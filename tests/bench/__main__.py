@@ -18,6 +18,7 @@
     smart_turn   the turn detector: CPU per pause, hub lag meanwhile
     stt_sidecar  memory of the STT sidecar after 500 sessions; 20 calls at once: word delay, CPU
     heard_history  what is kept of 500 interrupted answers, against what the carrier had played
+    tone         the analysis of tone: CPU per call-second; what it takes music, noise and speech for
     speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
@@ -47,6 +48,7 @@ from tests.bench import (
     sounds,
     speculation,
     stt_sidecar,
+    tone,
     vad_cost,
 )
 from tests.bench.stage_runs import Figure
@@ -143,6 +145,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "smart_turn": smart_turn.measure,
     "stt_sidecar": stt_sidecar.measure,
     "heard_history": lambda: command("tests.bench.heard_history"),
+    "tone": tone.measure,
     "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
 

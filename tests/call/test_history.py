@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.call.agent_config import AgentConfig
-from backend.call.history import History
+from backend.call.history import ABOUT_TONES, History
 from backend.call.playback import Ledger, Piece
 
 AGENT = AgentConfig(name="Test", instructions="Be kind.")
@@ -127,3 +127,22 @@ def test_any_history_has_the_form_of_the_api(entries: list[str]) -> None:
                     spoken.ledger.failed(piece.playback_id, 0.0, now)
 
     check_form(spoken.messages())
+
+
+def test_a_line_of_the_caller_says_how_it_sounded_where_the_agent_wants_that() -> None:
+    """Most of its seconds; labels of other analysers as they are; old seconds belong to nothing."""
+    history = History()
+    for label, at in (("calm", 0.0), ("tense", 20.0), ("calm", 21.0), ("tense", 22.0)):
+        history.tone_heard(label, at)
+    history.caller_said("I want my money back.", 23.0)
+    history.caller_said("Now.", 24.0)
+    history.tone_heard("very cross", 25.0)
+    history.caller_said("Please.", 25.0)
+    annotated = history.messages(AgentConfig(name="Ada", tone_annotation=True))
+    plain = history.messages(AgentConfig(name="Ada"))
+
+    assert [message["content"] for message in annotated[1:]] == [
+        "(in a tense voice) I want my money back.", "Now.", "(sounding very cross) Please.",
+    ]  # fmt: skip
+    assert annotated[0]["content"].endswith(ABOUT_TONES) and ABOUT_TONES not in plain[0]["content"]
+    assert [message["content"] for message in plain[1:]] == ["I want my money back.", "Now.", "Please."]

@@ -215,7 +215,7 @@ def test_a_disk_that_is_too_slow_is_given_up_before_the_memory_fills(
     session = rig.open(make_agent(recording=True))
     settle()
     talk(rig, session, EVERY_S * (MOST_WAITING + 4))
-    waiting = session._recording._waiting.qsize() if session._recording is not None else -1
+    waiting = recording._waiting.qsize() if (recording := session._listeners._recording) is not None else -1
     gate.set()
     facts = end(rig, session, recordings)
 

@@ -100,3 +100,14 @@ def test_several_sidecars_stand_in_one_setting(tmp_path: Path) -> None:
 
     assert found.stt_urls == ["ws://127.0.0.1:50061/", "ws://gpu-2:50061/"] and load(tmp_path).stt_urls == []
     assert "is wrong; allowed: host:port" in problems(tmp_path, STT_ADDRESS="127.0.0.1:50061,nonsense")
+
+
+def test_an_external_tone_analyser_needs_exactly_one_address(tmp_path: Path) -> None:
+    """To be allocated, or fixed."""
+    both = {"TONE_URL": "http://tone.test", "TONE_FIXED_URL": "http://tone.test/x"}
+    for wrong in ({}, both):
+        assert "exactly one must be set" in problems(tmp_path, TONE_ANALYSER="external", **wrong)
+    found = load(tmp_path, TONE_ANALYSER="external", TONE_URL="http://tone.test")
+
+    assert found.tone_url == "http://tone.test" and load(tmp_path).tone_analyser == "prosody"
+    assert "TONE_URL" in problems(tmp_path, TONE_URL="ftp://tone.test")

@@ -728,6 +728,12 @@ export interface components {
              */
             temperature: number;
             /**
+             * Tell the model how the caller sounds
+             * @description Each line of the caller then begins with its tone in plain words, such as “(in a tense voice)”, as far as the installation's tone analysis knows.
+             * @default false
+             */
+            tone_annotation: boolean;
+            /**
              * Tools of the model
              * @description What the model may do by itself during a call.
              * @default [

@@ -1,0 +1,1 @@
+"""How a caller sounds, and what else is on the line: acoustics only, nobody's feelings are known."""
