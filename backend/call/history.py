@@ -83,9 +83,14 @@ class History:
         """How the caller sounded in the seconds since their last words were noted."""
 
     def caller_said(self, text: str, now: float) -> None:
-        tones = Counter(label for label, at in self._tones if now - at <= TONE_LASTS_S)
+        entry = self.callers_line(text, now)
         self._tones.clear()
-        self.entries.append(Entry("caller", text, now, tone=tones.most_common(1)[0][0] if tones else ""))
+        self.entries.append(entry)
+
+    def callers_line(self, text: str, now: float) -> Entry:
+        """What `caller_said` would note."""
+        tones = Counter(label for label, at in self._tones if now - at <= TONE_LASTS_S)
+        return Entry("caller", text, now, tone=tones.most_common(1)[0][0] if tones else "")
 
     def tone_heard(self, label: str, now: float) -> None:
         """A second of the caller sounded like that; it belongs to the words that are noted next."""
@@ -106,11 +111,11 @@ class History:
         """Something only the model needs to know."""
         self.entries.append(Entry("note", text, now))
 
-    def messages(self, agent: AgentConfig) -> tuple[dict[str, Any], ...]:
-        """The conversation in the chat-completions form, adjacent agent sentences joined."""
+    def messages(self, agent: AgentConfig, guess: Entry | None = None) -> tuple[dict[str, Any], ...]:
+        """The conversation in the chat-completions form, adjacent agent sentences joined. `guess`: what may come next."""
         instructions = agent.instructions + (ABOUT_TONES if agent.tone_annotation else "")
         messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}]
-        for entry in self.entries:
+        for entry in [*self.entries, guess] if guess is not None else self.entries:
             match entry.speaker:
                 case "caller":
                     sounds = f"({in_plain_words(entry.tone)}) " if agent.tone_annotation and entry.tone else ""

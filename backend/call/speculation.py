@@ -74,7 +74,7 @@ class Speculation:
         if guess is not None and begins_at is not None and now >= begins_at:
             self._tried.append(guess.text)
             self._draft = Draft(self._new_turn_id(), guess.text, len(self._history.entries))
-            messages = (*self._history.messages(self._agent), {"role": "user", "content": guess.text})
+            messages = self._history.messages(self._agent, self._history.callers_line(guess.text, now))
             commands.append(Think(self._draft.turn_id, messages, is_draft=True))
         return commands
 

@@ -17,7 +17,8 @@ class Ahead:
     """One call's drafts, with the history and the answering beside them."""
 
     def __init__(self, is_enabled: bool = True) -> None:
-        agent = AgentConfig(name="Test", settings=AgentSettings(turn_taking=TurnTakingSettings(speculation=is_enabled)))
+        settings = AgentSettings(turn_taking=TurnTakingSettings(speculation=is_enabled))
+        agent = AgentConfig(name="Test", tone_annotation=True, settings=settings)
         self.history = History()
         self.history.caller_said("Hello.", 1.0)
         self.answering = Answering(agent, self.history, "key")
@@ -43,6 +44,17 @@ def test_a_draft_is_asked_for_with_the_guess_behind_the_history() -> None:
     assert isinstance(think, Think) and think.is_draft
     assert [message["content"] for message in think.messages[1:]] == ["Hello.", "I need a table."]
     assert len(ahead.history.entries) == 1 and not ahead.answering.is_under_way
+
+
+def test_a_draft_is_told_how_the_guess_sounded_like_the_answer_itself() -> None:
+    """As far as is known by then; the words that follow keep the tone too."""
+    ahead = Ahead()
+    ahead.history.tone_heard("tense", 9.5)
+    (think,) = ahead.follow()
+    ahead.history.caller_said("I need a table.", 10.5)
+
+    assert isinstance(think, Think) and think.messages[-1]["content"] == "(in a tense voice) I need a table."
+    assert ahead.history.entries[-1].tone == "tense"
 
 
 def test_it_begins_neither_early_nor_where_it_is_off_nor_without_a_guess() -> None:
