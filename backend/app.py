@@ -46,6 +46,7 @@ from backend.web.accounts import TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS, TRIES_WIN
 from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
+from backend.web.listen import listen_blueprint
 from backend.web.media import media_blueprint
 from backend.web.rehearsing import Rehearsing
 from backend.web.talk import talk_blueprint
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(media_blueprint(inbound))
     app.register_blueprint(audio_blueprint(parse_audio_path))
     app.register_blueprint(talk_blueprint())
+    app.register_blueprint(listen_blueprint())
     register_api(app)
     console.install(app)
     app.after_request(_name_worker)
@@ -85,6 +87,7 @@ def start_worker(app: Flask) -> workers.Worker:
         max_live_calls=settings.max_calls_per_worker * settings.web_concurrency,
         max_connections=settings.client_max_connections,
         max_watchers=settings.max_watchers_per_worker,
+        session_idle_ttl_s=settings.session_idle_ttl_s,
     )
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services, api_key))

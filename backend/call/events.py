@@ -350,6 +350,11 @@ class TransferRequested(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerPresent(Event):
+    """Somebody listens to the call, on some worker. The session's business (`session/listen_in.py`), not the core's."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrainRequested(Event):
     """This worker is being stopped: the call should end politely within `within_s` seconds."""
 

@@ -163,6 +163,8 @@ class Watchers:
         self._listener: Listener | None = None
         self._reader: Greenlet | None = None
         self._is_stopping = False
+        self.on_left: Callable[[str], None] = lambda call_control_id: None
+        """Told when the last watcher of a call has left this worker."""
         self._hub = gevent.get_hub()
 
     def __len__(self) -> int:
@@ -198,6 +200,7 @@ class Watchers:
         topic.watchers.discard(watcher)
         if not topic.watchers:
             del self._topics[watcher.topic]
+            self.on_left(watcher.topic)
         self._count -= 1
         LIVE_WATCHERS.set(self._count)
         LIVE_WATCHERS_ENDED.count(reason=reason)

@@ -65,6 +65,7 @@ from backend.session.core_recorder import CoreRecorder, call_key_of
 from backend.session.ear import SAMPLE_RATE, Ear
 from backend.session.emergency import apologise_and_hang_up
 from backend.session.leg_commands import LegCommands
+from backend.session.listen_in import ListenIn
 from backend.session.listeners import Listeners
 from backend.session.playback_delivery import PlaybackDelivery
 from backend.session.record import CallRecorder
@@ -135,6 +136,7 @@ class Session:
             services, agent, call_control_id, publish=self.live.publish, note=self._recorder.note, post=self.post
         )
         self.audio_taps = self._listeners.taps
+        self.listen_in = ListenIn(self.audio_taps, self._clock, services.stores.database, call_control_id)
         self._speaker: Speaker | None = None
         self._ear: Ear | None = None
         self._echo_guard = EchoGuard()
@@ -158,7 +160,8 @@ class Session:
     def look(self) -> None:
         """Fetch what other workers learned: the flag and the mailbox. StoreErrors are for the caller."""
         for event in self._services.stores.mailbox.take_all(self.call_control_id):
-            self.post(event)
+            if not self.listen_in.takes(event):
+                self.post(event)
         flag = self._services.stores.flags.take_agent_done_speaking(self.call_control_id)
         if flag is not None:
             self.post(AgentDoneSpeaking(generation=flag[0], up_to=flag[1]))

@@ -46,6 +46,10 @@ class InstallationSettings(BaseModel):
         100, ge=0, le=10000, description="Browsers and programs on the client WebSocket at once, over all workers.",
         json_schema_extra=extra("connections"),
     )  # fmt: skip
+    session_idle_ttl_s: int = Field(
+        90, ge=10, le=3600, description="A browser's session that everybody has left for so long is ended.",
+        json_schema_extra=extra("s"),
+    )  # fmt: skip
     max_watchers_per_worker: int = Field(
         500, ge=1, le=1500, description="Event streams of running calls one worker serves at once.",
         json_schema_extra=extra("streams"),

@@ -159,6 +159,14 @@ LEGEND = (
         "bounds the utterances kept, since Redis itself must not evict; the one unused longest goes",
     ),
     KeyKind(
+        "live:{all}:seen", "zset", "call_control_id → when somebody was last there (Redis ms)", "presence, any worker",
+        LIVE_CALLS_TTL_S, "a browser's session that everybody left is ended (I3)",
+    ),
+    KeyKind(
+        "call:{<id>}:audio_now", "channel", "both sides' audio as JSON", "listen_in, owner", None,
+        "listening in, while somebody does",
+    ),
+    KeyKind(
         "live:news", "channel", "call_control_id; empty: of all calls", "live_feeds, owner", None,
         "workers with watchers read the stream at once",
     ),
@@ -239,6 +247,14 @@ def gone(call_control_id: str) -> str:
 
 def live(call_control_id: str) -> str:
     return f"call:{_tagged(call_control_id)}:live"
+
+
+def live_audio(call_control_id: str) -> str:
+    return f"call:{_tagged(call_control_id)}:audio_now"
+
+
+def live_seen() -> str:
+    return "live:{all}:seen"
 
 
 def live_calls() -> str:

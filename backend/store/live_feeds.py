@@ -18,6 +18,7 @@ from backend.store.database import Argument, Database
 MOST_EVENTS = 5000
 """Of one call: its longest 25 minutes at three events a second."""
 MOST_CALL_EVENTS = 2000
+MOST_SEEN = 20_000
 SIGN_OF_LIFE_S = 10.0
 """How often an owner says that a call is running."""
 LOST_AFTER_S = 35.0
@@ -93,8 +94,22 @@ class LiveFeeds:
         batch = Batch(call_control_id, "", 1, [(ENDED, json.dumps(ended, separators=(",", ":")))])
         self.append([batch], may_begin=False)
         self._calls(over=call_control_id)
+        self._database.run("rank_drop", [keys.live_seen()], [call_control_id])
 
     # --- any worker ---
+
+    def mark_seen(self, calls: Sequence[str]) -> None:
+        """Somebody is at these calls now."""
+        runs: list[tuple[list[str], list[Argument]]] = [
+            ([keys.live_seen()], [call, keys.LIVE_CALLS_TTL_S, MOST_SEEN]) for call in calls
+        ]
+        self._database.run_many("rank_now", runs)
+
+    def seen_ages(self) -> dict[str, float]:
+        """call_control_id → seconds since somebody was there, for calls at which anybody ever was."""
+        now, *flat = self._database.run("feed_seen", [keys.live_seen()])
+        parts = iter(flat)
+        return {call.decode(): (int(now) - float(at)) / 1000 for call, at in zip(parts, parts, strict=True)}
 
     def calls(self) -> tuple[str, list[bytes]]:
         """The id of the newest event of all calls, and what each running call is at as of that event, as JSON."""

@@ -90,4 +90,9 @@ def feed_calls(db: "MemoryDatabase", keys: Keys, arguments: Arguments) -> list[b
     return [_id(stream[-1][0]) if stream else b"0-0", *(states[call] for call in sorted(states))]
 
 
-SCRIPTS = (feed_append, feed_read, feed_call_put, feed_calls)
+def feed_seen(db: "MemoryDatabase", keys: Keys, arguments: Arguments) -> list[bytes]:
+    seen = db.peek(keys[0], {})
+    return [b"%d" % db.now_ms(), *(part for call, at in seen.items() for part in (call, b"%d" % at))]
+
+
+SCRIPTS = (feed_append, feed_read, feed_call_put, feed_calls, feed_seen)

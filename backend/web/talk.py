@@ -41,7 +41,8 @@ def talk_blueprint() -> Blueprint:
         with structlog.contextvars.bound_contextvars(call_control_id=call_control_id):
             stream.begin(SessionStart(call_control_id, call.agent_name, call.hears_audio))
             try:
-                stream.pump(call.session)
+                with running.presence.attending(call_control_id):
+                    stream.pump(call.session)
             finally:
                 running.socket_calls.over(call_control_id, call.session, stream.gone)
         return raw_response()

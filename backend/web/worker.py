@@ -16,6 +16,8 @@ from flask import Flask, current_app
 
 from backend.call.events import DrainRequested
 from backend.errors import BackendError
+from backend.live.presence import Presence
+from backend.live.reaper import Reaper
 from backend.live.watchers import Watchers
 from backend.session.call_setup import CallSetup
 from backend.session.record import STORING
@@ -45,7 +47,13 @@ class Worker:
     """One per process."""
 
     def __init__(
-        self, services: CallServices, *, max_live_calls: int, max_connections: int = 100, max_watchers: int = 500
+        self,
+        services: CallServices,
+        *,
+        max_live_calls: int,
+        max_connections: int = 100,
+        max_watchers: int = 500,
+        session_idle_ttl_s: float = 90.0,
     ) -> None:
         self.services = services
         self.worker_id = services.worker_id
@@ -57,6 +65,11 @@ class Worker:
             max_connections=max_connections, max_live=max_live_calls,
         )  # fmt: skip
         self.watchers = Watchers(services.stores.database, services.stores.live, services.clock, most=max_watchers)
+        self.presence = Presence(services.stores.live, services.clock, self.watchers.watched)
+        self.watchers.on_left = self.presence.left
+        self.reaper = Reaper(services.stores, services.clock, session_idle_ttl_s, self.presence.is_sure)
+        self.listeners = 0
+        """Who listens to a call over this worker."""
         self.is_draining = False
         self.ticker = Ticker(services.clock)
         self._listener = Listener(
@@ -69,6 +82,8 @@ class Worker:
         self.ticker.add(lambda now: self.registry.voice_step())
         self._listener.start()
         self.registry.start()
+        self.presence.start()
+        self.reaper.start()
         if self.services.feed is not None:
             self.services.feed.start()
 
@@ -94,6 +109,8 @@ class Worker:
         self.ticker.stop()
         self._listener.stop(timeout_s=0.1)
         self.watchers.stop()
+        self.presence.stop()
+        self.reaper.stop()
         if self.services.feed is not None:
             self.services.feed.stop()
 

@@ -48,6 +48,7 @@ def use_everything(stores: Stores, call: str) -> None:
     stores.speech_cache.claim_warming([UTTERANCE])
     stores.live.append([Batch(call, "w1", 1, [("state", "{}")])])
     stores.live.put_calls([(call, "{}")])
+    stores.live.mark_seen([call])
     SignIns(stores.database, SystemClock()).begin("admin", "seal")
     Tries(stores.database, "sign_in", of_one=1, of_group=1, window_s=60).take("127.0.0.1", "admin")
 
