@@ -50,6 +50,7 @@ from backend.web.listen import listen_blueprint
 from backend.web.media import media_blueprint
 from backend.web.rehearsing import Rehearsing
 from backend.web.talk import talk_blueprint
+from backend.web.voice_samples import SAMPLES_OF_ALL, SAMPLES_OF_ONE, SAMPLES_WINDOW_S, VoiceSamples
 from backend.web.webhooks import webhooks_blueprint
 
 SETTINGS = "offhook_settings"
@@ -202,6 +203,7 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
             Rehearsals(database, calls.clock), RehearsalRuns(database, calls.clock), calls.agents, settings.data_dir
         ),
         accounts=_accounts(database, calls),
+        voice_samples=_voice_samples(calls),
         hang_up=partial(hanging_up.hang_up, stores=stores, calls=calls.calls, carrier=calls.carrier),
         api_key=api_key,
         readiness={"redis": redis, "database": database.ping, "voices": _voices_of(calls).check},
@@ -212,6 +214,12 @@ def _accounts(database: Database, calls: CallServices) -> Accounts:
     store, clock = calls.stores.database, calls.clock
     tries = Tries(store, "sign_in", of_one=TRIES_OF_A_NAME, of_group=TRIES_OF_AN_ADDRESS, window_s=TRIES_WINDOW_S)
     return Accounts(Users(database, clock), ApiKeys(database, clock), SignIns(store, clock), tries)
+
+
+def _voice_samples(calls: CallServices) -> VoiceSamples:
+    voices, store = _voices_of(calls), calls.stores.database
+    tries = Tries(store, "voice_sample", of_one=SAMPLES_OF_ONE, of_group=SAMPLES_OF_ALL, window_s=SAMPLES_WINDOW_S)
+    return VoiceSamples(voices, lambda: voices.workers, tries)
 
 
 def _voices_of(calls: CallServices) -> RoutedTts:

@@ -67,6 +67,7 @@ EXCEPTIONS: dict[str, str] = {
     "web/rehearsing": "web/test_api_rehearsals.py",
     "web/secret_file": "web/test_api_key.py and web/test_first_admin.py, several processes at once",
     "web/talk": "two lines of glue each; live/test_talk.py runs them",
+    "web/voice_samples": "web/test_api_voices.py",
     "web/services": "a record of what is handed around",
     "workers/stt/recogniser": "a contract and a table; every other test of workers/stt",
     "workers/stt/recogniser_names": "a table; workers/stt builds every row",

@@ -11,6 +11,7 @@ from backend.web import (
     api_rehearsals,
     api_session,
     api_users,
+    api_voices,
     health,
     metrics_page,
 )
@@ -23,6 +24,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_recordings.blueprint,
     api_session.blueprint,
     api_users.blueprint,
+    api_voices.blueprint,
     api_program_keys.blueprint,
     api_live.blueprint,
     health.blueprint,

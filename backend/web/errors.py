@@ -15,7 +15,7 @@ from flask import Flask, Response, jsonify, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from backend.errors import BackendError, CarrierError, Rejected, StoreError, Unavailable
+from backend.errors import BackendError, CarrierError, EngineError, Rejected, StoreError, Unavailable
 from backend.live.watchers import NotLive, TooManyWatchers
 from backend.records.errors import (
     LastAdmin,
@@ -31,6 +31,7 @@ from backend.web.accounts import TooManyTries, WrongCredentials
 from backend.web.dialling import BadNumber, DialLimited
 from backend.web.hanging_up import CallOver
 from backend.web.passwords import Busy
+from backend.web.voice_samples import TooManySamples, UnknownVoice
 
 RETRY_AFTER_S = 5
 MAX_FIELDS = 50
@@ -147,6 +148,13 @@ def _backend_error(error: BackendError) -> Response:
             return error_response(401, "wrong_credentials", str(error))
         case TooManyTries():
             return error_response(429, "too_many_tries", str(error), retry_after_s=error.retry_after_s)
+        case TooManySamples():
+            return error_response(429, "too_many_samples", str(error), retry_after_s=error.retry_after_s)
+        case UnknownVoice():
+            return invalid_fields([FieldError(field="voice", message=str(error))])
+        case EngineError():
+            structlog.get_logger().warning("voice does not answer", engine=error.engine, reason=error)
+            return error_response(503, "voice_unavailable", "no voice answers now", retry_after_s=RETRY_AFTER_S)
         case Busy():
             return error_response(503, "unavailable", str(error), retry_after_s=RETRY_AFTER_S)
         case NotLive():

@@ -14,6 +14,7 @@ from backend.records.recordings import Recordings
 from backend.settings import Settings
 from backend.web.accounts import Accounts
 from backend.web.rehearsing import Rehearsing
+from backend.web.voice_samples import VoiceSamples
 
 EXTENSION = "offhook"
 
@@ -42,6 +43,7 @@ class Services:
     """`hanging_up.hang_up` with everything but the call filled in."""
     rehearsing: Rehearsing
     accounts: Accounts
+    voice_samples: VoiceSamples
     api_key: str = field(repr=False)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
     """By name: "redis", "database", "voices"."""

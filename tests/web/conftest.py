@@ -14,6 +14,7 @@ from flask import Response, request
 from flask.testing import FlaskClient
 
 from backend.carrier.base import DialledCall
+from backend.engines.voice_routing import Voice, VoiceWorker
 from backend.errors import BackendError
 from backend.records.agents import Agents
 from backend.records.api_keys import ApiKeys
@@ -40,8 +41,14 @@ from backend.web.hanging_up import hang_up
 from backend.web.openapi import OffhookApp, new_app
 from backend.web.rehearsing import Rehearsing
 from backend.web.services import Services, install
+from backend.web.voice_samples import VoiceSamples
+from tests.fakes.fake_tts import FakeTts
 from tests.records.conftest import StillClock
 
+VOICES = (
+    VoiceWorker("gpu-1", "gpu-1:1", voices=(Voice("anna", "de", "pocket@2"), Voice("bob", "en-gb", "pocket@2"))),
+    VoiceWorker("cpu-1", "cpu-1:1", voices=(Voice("en-us", "en-us", "espeak"), Voice("anna", "de", "pocket@2"))),
+)
 API_KEY = "test-key-0123456789"
 
 
@@ -79,6 +86,9 @@ class Stage:
     clock: StillClock
     runs: RehearsalRuns
     accounts: Accounts
+    tts: FakeTts
+    voices: list[VoiceWorker]
+    """Who there is to speak."""
 
     def client(self, key: str | None = API_KEY) -> FlaskClient:
         client = self.app.test_client()
@@ -102,6 +112,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     rehearsing = Rehearsing(Rehearsals(database, clock), runs, agents, tmp_path)
     tries = Tries(store, "sign_in", of_one=3, of_group=6, window_s=60)
     accounts = Accounts(Users(database, clock), ApiKeys(database, clock), SignIns(store, clock), tries)
+    tts, voices = FakeTts(), list(VOICES)
     app = new_app()
     register_api(app)
     services = Services(
@@ -109,7 +120,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
         rehearsing=rehearsing,
         recordings=recordings,
-        accounts=accounts,
+        accounts=accounts, voice_samples=VoiceSamples(
+            tts, lambda: voices, Tries(store, "sample", of_one=3, of_group=9, window_s=60), give_up_after_s=0.05
+        ),
     )  # fmt: skip
     install(app, services)
     undocumented: list[str] = []
@@ -125,7 +138,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 undocumented.append(f"{request.method} {path}: {response.status_code}")
         return response
 
-    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs, accounts)
+    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs, accounts, tts, voices)
     assert undocumented == []
     database.close()
 
