@@ -92,7 +92,7 @@ def start_worker(app: Flask) -> workers.Worker:
     )
     workers.install(app, worker)
     services.install(app, _web_services(settings, call_services, api_key))
-    _voices_of(call_services).start()
+    start_voices(call_services)
     worker.start()
     return worker
 
@@ -220,6 +220,11 @@ def _voice_samples(calls: CallServices) -> VoiceSamples:
     voices, store = _voices_of(calls), calls.stores.database
     tries = Tries(store, "voice_sample", of_one=SAMPLES_OF_ONE, of_group=SAMPLES_OF_ALL, window_s=SAMPLES_WINDOW_S)
     return VoiceSamples(voices, lambda: voices.workers, tries)
+
+
+def start_voices(calls: CallServices) -> None:
+    """Look for voice workers from now on."""
+    _voices_of(calls).start()
 
 
 def _voices_of(calls: CallServices) -> RoutedTts:

@@ -5,6 +5,7 @@
     voice_commands.py      voices, say
     user_commands.py       users
     talk_command.py        talk
+    livekit_command.py     livekit-join
     smoke_command.py       smoke
     terminal.py            where commands print, how they run and end
 
@@ -18,6 +19,7 @@ import sys
 import click
 
 from backend.cli.agent_commands import agents, call
+from backend.cli.livekit_command import livekit_join
 from backend.cli.rehearsal_commands import bench_timeline, demo, load, rehearse, ring_up, up
 from backend.cli.smoke_command import smoke
 from backend.cli.talk_command import talk
@@ -38,7 +40,23 @@ def doctor() -> None:
     sys.exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
 
 
-COMMANDS = (demo, up, ring_up, rehearse, load, bench_timeline, call, agents, talk, voices, say, users, smoke, doctor)
+COMMANDS = (
+    demo,
+    up,
+    ring_up,
+    rehearse,
+    load,
+    bench_timeline,
+    call,
+    agents,
+    talk,
+    livekit_join,
+    voices,
+    say,
+    users,
+    smoke,
+    doctor,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
