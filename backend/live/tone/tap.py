@@ -1,13 +1,12 @@
-"""The tap through which a running call's tone, speakers and surroundings reach its watchers.
+"""The tap through which a running call's tone and surroundings reach its watchers.
 
 Gathers windows in the hub and hands them to one greenlet, which has them judged: off the hub, one window at a time. Decides
-nothing about tone; what is told, and when:
+nothing about tone, nor who speaks (`story.py`); what is told, and when:
 
 | event                                                 | told                                                        |
 |-------------------------------------------------------|-------------------------------------------------------------|
 | `tone {speaker, label, confidence, is_shift, analyser, at_s}` | for each second in which the caller speaks          |
 | `environment {kind, confidence, at_s}`                | when it changes; `kind` "": the caller or nothing special again |
-| `speaker {speaker, at_s}`                             | when the other side begins to be heard                      |
 
 Only the caller's tone is judged: ours is what the voice was made with. Falls behind by `MOST_WAITING` seconds at most, then
 seconds are left out and counted. A bug here costs the watchers the rest of it, never the caller the call.
@@ -18,12 +17,10 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-import numpy as np
 import structlog
 from gevent import Greenlet
 from gevent.event import Event as Signal
 
-from backend.audio.silence import AUDIBLE_RMS, rms
 from backend.live.tone.analyser import Judged, ToneSession
 from backend.live.tone.environment import Scene, Surroundings, look
 from backend.live.tone.off_hub import apart
@@ -52,9 +49,8 @@ class ToneTap:
         self._publish = publish
         self._heard = heard
         self._call_control_id = call_control_id
-        self._caller, self._agent = Windows(), Windows()
+        self._caller = Windows()
         self._surroundings = Surroundings()
-        self._speaker = ""
         self._waiting: deque[Window] = deque()
         self._news = Signal()
         self._is_over = False
@@ -67,11 +63,10 @@ class ToneTap:
             self._put(window)
 
     def agent(self, pcm: bytes, at_s: float) -> None:
-        for window in self._agent.push(pcm, at_s):
-            self._speaks("agent", window)
+        """Ours is not judged."""
 
     def agent_cleared(self, from_s: float) -> None:
-        self._agent.clear(from_s)
+        """Likewise."""
 
     def ended(self) -> None:
         for window in self._caller.flush():
@@ -116,7 +111,6 @@ class ToneTap:
         judged = self._session.analyse(window, "caller")
         if judged.tone is None:
             return
-        self._speaks("caller", window)
         self._publish(
             "tone",
             {
@@ -130,8 +124,3 @@ class ToneTap:
         )
         if self._heard is not None:
             self._heard(judged)
-
-    def _speaks(self, speaker: str, window: Window) -> None:
-        if speaker != self._speaker and rms(window.samples.astype(np.int16)) >= AUDIBLE_RMS:
-            self._speaker = speaker
-            self._publish("speaker", {"speaker": speaker, "at_s": window.at_s})

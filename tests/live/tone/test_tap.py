@@ -96,34 +96,6 @@ def test_hold_music_is_told_and_never_judged() -> None:
     assert min(call.session.windows) == 5.0
 
 
-def test_who_speaks_is_told_when_it_changes() -> None:
-    """Both sides, by what is audible; silence changes nothing."""
-    call = Call()
-    call.tap.agent(SPEECH[: 2 * 2 * RATE], 0.0)
-    call.tap.agent(bytes(2 * RATE), 2.0)
-    at_s = call.caller(SPEECH[: 3 * 2 * RATE], 3.0)
-    call.caller(bytes(2 * RATE), at_s)
-    call.tap.agent(SPEECH[: 2 * 2 * RATE], 8.0)
-    call.tap.agent(bytes(320), 11.0)
-    settle()
-
-    assert [data["speaker"] for data in call.of("speaker")] == ["agent", "caller", "agent"]
-    call.tap.ended()
-    settle()
-
-
-def test_what_was_voided_before_it_was_heard_is_nobodys_speech() -> None:
-    """An interruption right at the beginning."""
-    call = Call()
-    call.tap.agent(SPEECH[: 2 * RATE - 320], 0.0)
-    call.tap.agent_cleared(0.0)
-    call.tap.agent(bytes(320), 1.5)
-    call.tap.ended()
-    settle()
-
-    assert call.of("speaker") == []
-
-
 def test_an_analyser_that_is_too_slow_costs_seconds_and_not_the_memory() -> None:
     """The newest are judged."""
     call = Call()
