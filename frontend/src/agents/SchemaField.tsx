@@ -1,0 +1,65 @@
+/**
+ * One setting, drawn from its schema: label, help, unit, range, default, what is wrong, and the editor that suits its
+ * type. `path` is the field's path in the schema and in the form.
+ */
+import { createElement } from "react";
+import { useController, useFormContext } from "react-hook-form";
+import type { AgentConfig } from "./agents";
+import { ChoiceField } from "./fields/ChoiceField";
+import { ChoicesField } from "./fields/ChoicesField";
+import type { FieldProps } from "./fields/FieldProps";
+import { LinesField } from "./fields/LinesField";
+import { NumberField } from "./fields/NumberField";
+import { SwitchField } from "./fields/SwitchField";
+import { TargetsField } from "./fields/TargetsField";
+import { TextField } from "./fields/TextField";
+import { VoiceField } from "./fields/VoiceField";
+import { WordsField } from "./fields/WordsField";
+import { knownField, resolved, type FieldSchema } from "./schema";
+import { defaultText, rangeText } from "./words";
+
+/** Fields that need more than their type says. */
+const OWN_EDITOR: Record<string, React.ComponentType<FieldProps>> = {
+  voice: VoiceField,
+  fallback_voice: VoiceField,
+  transfer_targets: TargetsField,
+};
+
+const LONG_WORD = 40;
+
+export function SchemaField({ path, isReadOnly }: { path: string; isReadOnly: boolean }) {
+  const field = knownField(path);
+  const { control } = useFormContext<AgentConfig>();
+  const { field: input, fieldState } = useController({ control, name: path as "name" });
+  return createElement(OWN_EDITOR[path] ?? editorOf(field), {
+    path,
+    schema: field,
+    label: field.title ?? path,
+    help: field.description ?? "",
+    limits: [rangeText(field), defaultText(path, field)].filter((text) => text !== null).join(" · "),
+    isRequired: path === "name" || (field.minLength ?? 0) > 0,
+    isReadOnly,
+    value: input.value,
+    onChange: input.onChange as (value: unknown) => void,
+    onBlur: input.onBlur,
+    onElement: input.ref,
+    error: fieldState.error,
+  });
+}
+
+function editorOf(field: FieldSchema): React.ComponentType<FieldProps> {
+  switch (field.type) {
+    case "boolean":
+      return SwitchField;
+    case "number":
+    case "integer":
+      return NumberField;
+    case "array": {
+      const items = resolved(field.items ?? {});
+      if (items.enum) return ChoicesField;
+      return (items.maxLength ?? Infinity) <= LONG_WORD ? WordsField : LinesField;
+    }
+    default:
+      return field.enum ? ChoiceField : TextField;
+  }
+}
