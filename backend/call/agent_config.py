@@ -219,7 +219,7 @@ class AfterCallSettings(_Strict):
         "", max_length=4000, title="How to summarise", description="Added to what the model is told about summaries."
     )
     summary_fields: list[SummaryField] = Field(
-        default_factory=list, max_length=30, title="Fields", description="Filled in from the call, or left empty."
+        [], max_length=30, title="Fields", description="Filled in from the call, or left empty."
     )
     webhook_url: str = Field(
         "", max_length=500, pattern=WEBHOOK_URL.pattern, title="Webhook",

@@ -1,5 +1,5 @@
 /** Keys for programs. A key's secret is shown once, when it is made. */
-import { ActionIcon, Badge, Button, Paper, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Button, Paper, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconKey, IconPlus, IconTrash } from "@tabler/icons-react";
@@ -78,7 +78,9 @@ function KeyTable({ keys, onRemove }: { keys: ApiKey[]; onRemove: (key: ApiKey) 
             <Table.Th>Name</Table.Th>
             <Table.Th>Role</Table.Th>
             <Table.Th>Made</Table.Th>
-            <Table.Th aria-label="Actions" />
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -22,7 +22,6 @@ interface Props {
 
 export function DiffTable({ rows, columns, wrap = (_row, _index, text) => text }: Props) {
   return (
-    <Table.ScrollContainer minWidth={520}>
       <Table className={classes.table} layout="fixed">
         <Table.Thead>
           <Table.Tr>
@@ -52,7 +51,6 @@ export function DiffTable({ rows, columns, wrap = (_row, _index, text) => text }
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
   );
 }
 

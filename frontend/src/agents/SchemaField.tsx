@@ -10,8 +10,8 @@ import { ChoicesField } from "./fields/ChoicesField";
 import type { FieldProps } from "./fields/FieldProps";
 import { LinesField } from "./fields/LinesField";
 import { NumberField } from "./fields/NumberField";
+import { RecordsField } from "./fields/RecordsField";
 import { SwitchField } from "./fields/SwitchField";
-import { TargetsField } from "./fields/TargetsField";
 import { TextField } from "./fields/TextField";
 import { VoiceField } from "./fields/VoiceField";
 import { WordsField } from "./fields/WordsField";
@@ -22,7 +22,6 @@ import { defaultText, rangeText } from "./words";
 const OWN_EDITOR: Record<string, React.ComponentType<FieldProps>> = {
   voice: VoiceField,
   fallback_voice: VoiceField,
-  transfer_targets: TargetsField,
 };
 
 const LONG_WORD = 40;
@@ -56,6 +55,7 @@ function editorOf(field: FieldSchema): React.ComponentType<FieldProps> {
       return NumberField;
     case "array": {
       const items = resolved(field.items ?? {});
+      if (items.type === "object") return RecordsField;
       if (items.enum) return ChoicesField;
       return (items.maxLength ?? Infinity) <= LONG_WORD ? WordsField : LinesField;
     }

@@ -1,7 +1,7 @@
 /** agents/sections.ts, and what the form needs the schema to say. */
 import { expect, test } from "vitest";
 import { fieldPaths, knownField } from "./schema";
-import { SECTIONS } from "./sections";
+import { SECTIONS, withTheRest } from "./sections";
 
 test("every field of the schema stands in exactly one section", () => {
   const placed = SECTIONS.flatMap((section) => section.fields);
@@ -16,4 +16,10 @@ test.each(fieldPaths())("%s has a title, help, and a default", (path) => {
   expect(field.description).toBeTruthy();
   expect(path === "name" || field.default !== undefined).toBe(true);
   if (path.endsWith("_s")) expect(field.unit).toBe("s");
+});
+
+test("a setting that nobody has given a place is shown at the end", () => {
+  const sections = withTheRest([{ id: "a", title: "A", about: "", fields: ["name"] }], ["name", "new_one"]);
+
+  expect(sections.map((section) => section.fields)).toEqual([["name"], ["new_one"]]);
 });

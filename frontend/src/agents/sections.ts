@@ -1,4 +1,8 @@
-/** How the form is divided. Every field of the schema stands in exactly one section (sections.test.ts). */
+/**
+ * How the form is divided. A new field of the schema is shown in a section of its own at the end until somebody gives it a
+ * place here: no setting is ever invisible.
+ */
+import { fieldPaths } from "./schema";
 
 export interface Section {
   id: string;
@@ -10,8 +14,9 @@ export interface Section {
 const DEAD_AIR = "settings.dead_air_settings";
 const TURNS = "settings.turn_taking";
 const PROGRESS = "settings.no_progress";
+const AFTER = "settings.after_call";
 
-export const SECTIONS: readonly Section[] = [
+const PLACED: readonly Section[] = [
   {
     id: "basics",
     title: "Basics",
@@ -22,7 +27,7 @@ export const SECTIONS: readonly Section[] = [
     id: "phone",
     title: "Telephone",
     about: "Which numbers it answers, and what it does when it rings somebody up.",
-    fields: ["phone_numbers", "answering_machine", "machine_message", "audio_delivery"],
+    fields: ["phone_numbers", "answering_machine", "machine_message", "recording", "audio_delivery"],
   },
   {
     id: "voice",
@@ -81,4 +86,20 @@ export const SECTIONS: readonly Section[] = [
       `${PROGRESS}.transfer_target`,
     ],
   },
+  {
+    id: "after-call",
+    title: "After the call",
+    about: "A summary in the model's words, and where it is sent.",
+    fields: [`${AFTER}.summary`, `${AFTER}.summary_instructions`, `${AFTER}.summary_fields`, `${AFTER}.webhook_url`],
+  },
 ];
+
+export const SECTIONS: readonly Section[] = withTheRest(PLACED, fieldPaths());
+
+/** The sections, and one more with the fields that none of them has. */
+export function withTheRest(sections: readonly Section[], paths: readonly string[]): readonly Section[] {
+  const placed = new Set(sections.flatMap((section) => section.fields));
+  const rest = paths.filter((path) => !placed.has(path));
+  if (rest.length === 0) return sections;
+  return [...sections, { id: "more", title: "More settings", about: "Settings that have no other place yet.", fields: rest }];
+}

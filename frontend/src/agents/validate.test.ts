@@ -11,6 +11,9 @@ test("the defaults with a name are a valid agent", () => {
   expect(problemsOf(defaultConfig())).toEqual({ name: "must not be empty" });
 });
 
+const FIELDS = "settings.after_call.summary_fields";
+const FIELD = { name: "reason", description: "", type: "choice", choices: ["a", "b"] };
+
 const LIMITED = fieldPaths()
   .map((path) => ({ path, ...knownField(path) }))
   .filter((field) => field.minimum !== undefined && field.maximum !== undefined);
@@ -39,7 +42,12 @@ test.each([
   ["language", "English", "language", "must look like en or de"],
   ["transfer_targets", [{ ...TARGET, name: "a/b" }], "transfer_targets.0.name", "may hold letters"],
   ["transfer_targets", [{ ...TARGET, number: "" }], "transfer_targets.0.number", "must be international"],
-  ["transfer_targets", [TARGET, { ...TARGET, name: "Sales" }], "transfer_targets.1.name", "another target has this name"],
+  ["transfer_targets", [TARGET, { ...TARGET, name: "Sales" }], "transfer_targets.1.name", "another one has this name"],
+  [FIELDS, [FIELD, FIELD], `${FIELDS}.1.name`, "another one has this name"],
+  [FIELDS, [{ ...FIELD, choices: ["a", "a"] }], `${FIELDS}.0.choices`, "at least two"],
+  [FIELDS, [{ ...FIELD, type: "text" }], `${FIELDS}.0.choices`, "only for a choice"],
+  [FIELDS, [{ ...FIELD, name: "Reason" }], `${FIELDS}.0.name`, "small letters"],
+  ["settings.after_call.webhook_url", "example", "settings.after_call.webhook_url", "https://example.com/calls"],
   ["tools", ["fly"], "tools.0", "is none of the choices"],
   ["answering_machine", "leave_message", "machine_message", "is needed"],
   ["settings.no_progress.transfer_target", "nobody", "settings.no_progress.transfer_target", "no transfer target"],

@@ -38,7 +38,7 @@ function pathOf(error: ErrorObject): string {
 }
 
 function* betweenFields(config: AgentConfig): Generator<[string, string]> {
-  const { dead_air_settings: silence, turn_taking: turns, no_progress: progress } = config.settings;
+  const { dead_air_settings: silence, turn_taking: turns, no_progress: progress, after_call: after } = config.settings;
   if (turns.max_endpointing_delay_s < turns.min_endpointing_delay_s) {
     yield ["settings.turn_taking.max_endpointing_delay_s", "must not be below the wait after the caller's last word"];
   }
@@ -52,8 +52,12 @@ function* betweenFields(config: AgentConfig): Generator<[string, string]> {
     if (!text.trim()) yield [`settings.dead_air_settings.checkin_messages.${String(index)}`, "must not be empty"];
   }
   const names = config.transfer_targets.map((target) => target.name.toLowerCase());
-  for (const [index, name] of names.entries()) {
-    if (names.indexOf(name) < index) yield [`transfer_targets.${String(index)}.name`, "another target has this name"];
+  yield* twice(names, "transfer_targets");
+  yield* twice(after.summary_fields.map((field) => field.name), "settings.after_call.summary_fields");
+  for (const [index, { type, choices = [] }] of after.summary_fields.entries()) {
+    const path = `settings.after_call.summary_fields.${String(index)}.choices`;
+    if (type === "choice" && new Set(choices).size < 2) yield [path, "a choice needs at least two different ones"];
+    if (type !== "choice" && choices.length > 0) yield [path, "only for a choice"];
   }
   const wanted = progress.transfer_target;
   if (wanted && !names.includes(wanted.toLowerCase())) {
@@ -61,5 +65,11 @@ function* betweenFields(config: AgentConfig): Generator<[string, string]> {
   }
   if (config.answering_machine === "leave_message" && !config.machine_message) {
     yield ["machine_message", "is needed when a message is to be left"];
+  }
+}
+
+function* twice(names: readonly string[], list: string): Generator<[string, string]> {
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) < index) yield [`${list}.${String(index)}.name`, "another one has this name"];
   }
 }

@@ -18,6 +18,7 @@ const CHOICES: Record<string, Record<string, string>> = {
     transfer: "Transfer: pass the caller to a transfer target",
     send_dtmf: "Press keys, such as in a phone menu",
   },
+  type: { text: "Text", number: "Number", yes_no: "Yes or no", choice: "One of these choices" },
   "settings.turn_taking.protected_kinds": {
     greeting: "The greeting",
     answer: "Answers",
@@ -71,11 +72,12 @@ export function valueText(path: string, value: unknown, field: FieldSchema): str
 
 function itemText(item: unknown): string {
   if (typeof item === "string") return item;
-  const { name, number, description } = item as Record<string, string>;
-  return [name, number, description].filter(Boolean).join(" · ");
+  return Object.values(item as Record<string, unknown>)
+    .flat()
+    .filter((part) => part !== "")
+    .map(String)
+    .join(" · ");
 }
-
-const PHONE_PATTERN = "\\+[1-9]";
 
 /** What is wrong, beside its field: says what is allowed, not that something is forbidden. */
 export function problemText(error: ErrorObject): string {
@@ -106,8 +108,16 @@ export function problemText(error: ErrorObject): string {
   }
 }
 
-function patternText(field: FieldSchema): string {
-  if (field.pattern?.includes(PHONE_PATTERN)) return "must be international, such as +13125550100";
-  if (field.examples?.length) return `must look like ${field.examples.map(String).join(" or ")}`;
-  return "may hold letters, digits, spaces, - and _ only";
+/** What a pattern of the schema asks for; the first whose beginning the field's pattern has. */
+const PATTERNS: readonly [string, string][] = [
+  ["^\\+[1-9]", "must be international, such as +13125550100"],
+  ["^(https?://", "must be an address such as https://example.com/calls"],
+  ["^[a-z][a-z0-9_]", "may hold small letters, digits and underscores, and begins with a letter"],
+  ["^[A-Za-z0-9 _-]", "may hold letters, digits, spaces, - and _ only"],
+];
+
+function patternText({ pattern = "", examples = [] }: FieldSchema): string {
+  const known = PATTERNS.find(([beginning]) => pattern.startsWith(beginning));
+  if (known) return known[1];
+  return examples.length > 0 ? `must look like ${examples.map(String).join(" or ")}` : "is not written as it must be";
 }

@@ -653,8 +653,9 @@ export interface components {
             /**
              * Fields
              * @description Filled in from the call, or left empty.
+             * @default []
              */
-            summary_fields?: components["schemas"]["SummaryField"][];
+            summary_fields: components["schemas"]["SummaryField"][];
             /**
              * How to summarise
              * @description Added to what the model is told about summaries.
