@@ -11,7 +11,7 @@ import { hasRole, useSession, useSignOut } from "./session";
 // Seldom opened, and brings the form library: not part of what the first page loads.
 const ChangePassword = lazy(() => import("./ChangePassword"));
 
-export function AccountMenu({ isWide = false }: { isWide?: boolean }) {
+export default function AccountMenu({ isWide = false }: { isWide?: boolean }) {
   const session = useSession();
   const signOut = useSignOut();
   const [isChanging, changing] = useDisclosure(false);

@@ -84,10 +84,10 @@ function Secret({ made, onDone }: { made: NewApiKey; onDone: () => void }) {
         Copy it now. Only a fingerprint of it is kept, so it <strong>cannot be shown again</strong>.
       </Text>
       <code className={classes.secret} aria-label={`Key ${made.name}`}>
-        {made.secret}
+        {made.key}
       </code>
       <Group justify="flex-end">
-        <CopyButton value={made.secret}>
+        <CopyButton value={made.key}>
           {({ copied, copy }) => (
             <Button
               variant="default"

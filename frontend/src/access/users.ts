@@ -10,7 +10,7 @@ export type NewApiKey = Schemas["NewKeyAnswer"];
 
 export type NewUser = Schemas["NewUser"];
 
-export type UserChange = Schemas["UserChange"];
+export type UserChange = Partial<Schemas["UserChange"]>;
 
 export const usersQuery = queryOptions({
   queryKey: ["users"],

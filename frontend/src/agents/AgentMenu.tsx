@@ -9,7 +9,7 @@ import { notifyFailure, notifySuccess } from "../ui/notify";
 import { useCreateAgent, useDeleteAgent, type Agent } from "./agents";
 import { copyOf } from "./copy";
 
-export function AgentMenu({ agent, isOnItsPage = false }: { agent: Agent; isOnItsPage?: boolean }) {
+export default function AgentMenu({ agent, isOnItsPage = false }: { agent: Agent; isOnItsPage?: boolean }) {
   const mayEdit = useMay("editor");
   const navigate = useNavigate();
   const create = useCreateAgent();

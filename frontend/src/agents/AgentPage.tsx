@@ -1,8 +1,8 @@
 /** One agent: the form, and what can be done with the agent as a whole. */
-import { Alert, Button } from "@mantine/core";
+import { Alert, Button, Skeleton } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconArchive, IconHistory, IconMicrophone } from "@tabler/icons-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useParams } from "react-router";
 import { useMay } from "../access/session";
 import { Instant } from "../ui/Instant";
@@ -11,9 +11,11 @@ import { Loaded, SkeletonRows } from "../ui/Loaded";
 import { notifyFailure, notifySuccess } from "../ui/notify";
 import { Page } from "../ui/Page";
 import { AgentForm } from "./AgentForm";
-import { AgentMenu } from "./AgentMenu";
 import { agentQuery, useUpdateAgent, type Agent, type AgentConfig } from "./agents";
-import { StaleDialog, type Stale } from "./StaleDialog";
+import type { Stale } from "./StaleDialog";
+
+const AgentMenu = lazy(() => import("./AgentMenu"));
+const StaleDialog = lazy(() => import("./StaleDialog"));
 
 export function Component() {
   const { agentId = "" } = useParams();
@@ -44,7 +46,9 @@ export function Component() {
             >
               Versions
             </LinkButton>
-            <AgentMenu agent={agent.data} isOnItsPage />
+            <Suspense fallback={<Skeleton height={36} width={36} />}>
+              <AgentMenu agent={agent.data} isOnItsPage />
+            </Suspense>
           </>
         )
       }
@@ -120,7 +124,8 @@ function Editor({ agent }: { agent: Agent }) {
         onStale={(mine) => void compare(mine)}
       />
       {stale !== null && (
-        <StaleDialog
+        <Suspense>
+          <StaleDialog
           stale={stale}
           onSave={async (config, version) => {
             await save(config, version);
@@ -136,6 +141,7 @@ function Editor({ agent }: { agent: Agent }) {
             setStale(null);
           }}
         />
+        </Suspense>
       )}
     </>
   );

@@ -8,7 +8,7 @@ import { Instant } from "../ui/Instant";
 import { LinkButton } from "../ui/LinkButton";
 import { EmptyState, Loaded } from "../ui/Loaded";
 import { Page } from "../ui/Page";
-import { AgentMenu } from "./AgentMenu";
+import AgentMenu from "./AgentMenu";
 import { agentsQuery, type Agent } from "./agents";
 import classes from "./AgentsPage.module.css";
 import { matching } from "./search";

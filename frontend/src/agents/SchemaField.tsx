@@ -2,7 +2,8 @@
  * One setting, drawn from its schema: label, help, unit, range, default, what is wrong, and the editor that suits its
  * type. `path` is the field's path in the schema and in the form.
  */
-import { createElement } from "react";
+import { Skeleton } from "@mantine/core";
+import { createElement, lazy, Suspense } from "react";
 import { useController, useFormContext } from "react-hook-form";
 import type { AgentConfig } from "./agents";
 import { ChoiceField } from "./fields/ChoiceField";
@@ -10,13 +11,15 @@ import { ChoicesField } from "./fields/ChoicesField";
 import type { FieldProps } from "./fields/FieldProps";
 import { LinesField } from "./fields/LinesField";
 import { NumberField } from "./fields/NumberField";
-import { RecordsField } from "./fields/RecordsField";
 import { SwitchField } from "./fields/SwitchField";
 import { TextField } from "./fields/TextField";
-import { VoiceField } from "./fields/VoiceField";
-import { WordsField } from "./fields/WordsField";
 import { knownField, resolved, type FieldSchema } from "./schema";
 import { defaultText, rangeText } from "./words";
+
+// These bring lists that open; the rest of the form need not wait for them.
+const RecordsField = lazy(() => import("./fields/RecordsField"));
+const VoiceField = lazy(() => import("./fields/VoiceField"));
+const WordsField = lazy(() => import("./fields/WordsField"));
 
 /** Fields that need more than their type says. */
 const OWN_EDITOR: Record<string, React.ComponentType<FieldProps>> = {
@@ -30,7 +33,7 @@ export function SchemaField({ path, isReadOnly }: { path: string; isReadOnly: bo
   const field = knownField(path);
   const { control } = useFormContext<AgentConfig>();
   const { field: input, fieldState } = useController({ control, name: path as "name" });
-  return createElement(OWN_EDITOR[path] ?? editorOf(field), {
+  const editor = createElement(OWN_EDITOR[path] ?? editorOf(field), {
     path,
     schema: field,
     label: field.title ?? path,
@@ -44,6 +47,7 @@ export function SchemaField({ path, isReadOnly }: { path: string; isReadOnly: bo
     onElement: input.ref,
     error: fieldState.error,
   });
+  return <Suspense fallback={<Skeleton height={64} aria-label={`Loading: ${field.title ?? path}`} />}>{editor}</Suspense>;
 }
 
 function editorOf(field: FieldSchema): React.ComponentType<FieldProps> {

@@ -25,7 +25,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function StaleDialog({ stale, onSave, onTakeTheirs, onClose }: Props) {
+export default function StaleDialog({ stale, onSave, onTakeTheirs, onClose }: Props) {
   const { base, mine, theirs } = stale;
   const found = meetings(base, mine, theirs.config);
   const [choices, setChoices] = useState<Record<string, Side>>({});

@@ -16,7 +16,7 @@ const ONE_OF: Record<string, string> = {
 
 type Thing = Record<string, unknown>;
 
-export function RecordsField({ onElement, ...props }: FieldProps) {
+export default function RecordsField({ onElement, ...props }: FieldProps) {
   const { schema, onChange, isReadOnly } = props;
   const things = Array.isArray(props.value) ? (props.value as Thing[]) : [];
   const item = resolved(schema.items ?? {});

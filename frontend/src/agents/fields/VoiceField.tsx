@@ -8,7 +8,7 @@ import { ownMessage, type FieldProps } from "./FieldProps";
 import { Help } from "./Help";
 import { ListenButton } from "./ListenButton";
 
-export function VoiceField({ onElement, ...props }: FieldProps) {
+export default function VoiceField({ onElement, ...props }: FieldProps) {
   const voices = useQuery(voicesQuery);
   const { control } = useFormContext<AgentConfig>();
   const greeting = useWatch({ control, name: "greeting" });

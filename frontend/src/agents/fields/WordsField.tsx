@@ -3,7 +3,7 @@ import { TagsInput } from "@mantine/core";
 import { itemMessage, ownMessage, textsOf, type FieldProps } from "./FieldProps";
 import { Help } from "./Help";
 
-export function WordsField({ onElement, ...props }: FieldProps) {
+export default function WordsField({ onElement, ...props }: FieldProps) {
   const words = textsOf(props.value);
   const wrong = words.findIndex((_, index) => itemMessage(props.error, index) !== undefined);
   const wrongItem = wrong < 0 ? undefined : `“${words[wrong] ?? ""}” ${itemMessage(props.error, wrong) ?? ""}`;
