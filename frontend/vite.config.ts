@@ -6,11 +6,12 @@
  */
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { agentValidator } from "./agentValidator.ts";
 
 const backend = process.env["OFFHOOK_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), agentValidator()],
   build: {
     // Nothing inlined: `data:` need not be allowed for scripts or fonts.
     assetsInlineLimit: 0,

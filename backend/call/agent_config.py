@@ -136,7 +136,7 @@ class TurnTakingSettings(_Strict):
     @model_validator(mode="after")
     def _max_is_not_below_min(self) -> "TurnTakingSettings":
         if self.max_endpointing_delay_s < self.min_endpointing_delay_s:
-            raise ValueError("max_endpointing_delay_s must not be below min_endpointing_delay_s")
+            raise ValueError("max_endpointing_delay_s: must not be below the wait after the caller's last word")
         return self
 
 
@@ -169,8 +169,10 @@ class NoProgressSettings(_Strict):
 
     @model_validator(mode="after")
     def _in_order(self) -> "NoProgressSettings":
-        if not self.filler_after_s < self.retry_after_s < self.give_up_after_s:
-            raise ValueError("must rise: filler_after_s < retry_after_s < give_up_after_s")
+        if not self.filler_after_s < self.retry_after_s:
+            raise ValueError("retry_after_s: must come later than the filler")
+        if not self.retry_after_s < self.give_up_after_s:
+            raise ValueError("give_up_after_s: must come later than the second try")
         return self
 
 
@@ -217,7 +219,7 @@ class AfterCallSettings(_Strict):
         "", max_length=4000, title="How to summarise", description="Added to what the model is told about summaries."
     )
     summary_fields: list[SummaryField] = Field(
-        default_factory=list, max_length=30, title="Fields", description="Filled in from the call, or left empty."
+        [], max_length=30, title="Fields", description="Filled in from the call, or left empty."
     )
     webhook_url: str = Field(
         "", max_length=500, pattern=WEBHOOK_URL.pattern, title="Webhook",

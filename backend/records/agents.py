@@ -6,6 +6,7 @@ told: two people with the same form open cannot overwrite each other. A running 
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
@@ -30,6 +31,14 @@ class Agent:
     config: AgentConfig
     created_at: float
     updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVersion:
+    """That a version was saved, and when (wall-clock seconds)."""
+
+    version: int
+    created_at: float
 
 
 class Agents:
@@ -68,6 +77,22 @@ class Agents:
             return _agent(row, kept)
 
         return self._database.read(read)
+
+    def versions(self, agent_id: str) -> Sequence[AgentVersion]:
+        """All versions, newest first, of a deleted agent too. Raises UnknownRecord."""
+
+        def read(session: Session) -> Sequence[AgentVersion]:
+            query = (
+                select(AgentVersionRow.version, AgentVersionRow.created_at)
+                .where(AgentVersionRow.agent_id == agent_id)
+                .order_by(AgentVersionRow.version.desc())
+            )
+            return [AgentVersion(version, created_at) for version, created_at in session.execute(query)]
+
+        found = self._database.read(read)
+        if not found:
+            raise UnknownRecord("there is no such agent")
+        return found
 
     def for_number(self, number: str) -> Agent | None:
         """The agent that answers this number, in its present version."""

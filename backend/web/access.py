@@ -67,6 +67,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("GET", "/api/agents/*", _VIEW),
     ("PUT", "/api/agents/*", _EDIT),
     ("DELETE", "/api/agents/*", _EDIT),
+    ("GET", "/api/agents/*/versions", _VIEW),
     ("GET", "/api/agents/*/versions/*", _VIEW),
     # calls
     ("GET", "/api/calls", _VIEW),

@@ -4,6 +4,8 @@ A change (PUT) sends the whole agent and says in `?version=` which version it wa
 the present one.
 """
 
+from dataclasses import asdict
+
 from flask import Response, jsonify
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -61,6 +63,19 @@ class AgentList(BaseModel):
     agents: list[AgentAnswer]
 
 
+class AgentVersion(BaseModel):
+    """That a version was saved, and when (seconds since 1970 UTC)."""
+
+    version: int
+    created_at: float
+
+
+class AgentVersionList(BaseModel):
+    """Every version of one agent, newest first."""
+
+    versions: list[AgentVersion]
+
+
 class AgentSchema(BaseModel):
     """The JSON schema of an agent: limits, defaults, units (`unit`), titles and help of every field."""
 
@@ -89,6 +104,15 @@ def agent_schema() -> Response:
 )
 def get_agent(path: AgentPath) -> Response:
     return jsonify(_answer(services().agents.get(path.agent_id)))
+
+
+@blueprint.get(
+    "/<string:agent_id>/versions",
+    summary="What an agent was before",
+    responses={200: AgentVersionList, 404: ErrorAnswer, 422: ErrorAnswer},
+)
+def list_agent_versions(path: AgentPath) -> Response:
+    return jsonify({"versions": [asdict(kept) for kept in services().agents.versions(path.agent_id)]})
 
 
 @blueprint.get(

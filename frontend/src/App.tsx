@@ -1,14 +1,15 @@
 /** What stands around every page: the look, the answers already read, and the router. */
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { createBrowserRouter, RouterProvider } from "react-router";
 import { forgetSession } from "./access/session";
 import { routes } from "./routes";
 import { theme } from "./ui/theme";
 import { onSignedOut } from "./wire/client";
 import { newQueryClient } from "./wire/queries";
+
+const Notices = lazy(() => import("./ui/Notices"));
 
 const queries = newQueryClient();
 const router = createBrowserRouter(routes);
@@ -24,7 +25,9 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
-        <Notifications position="bottom-right" />
+        <Suspense>
+          <Notices />
+        </Suspense>
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

@@ -101,8 +101,8 @@ def test_a_bad_value_is_refused_with_the_name_of_its_field(path: str, value: obj
     ("path", "value", "named"),
     [
         (TURN_TAKING, {"min_endpointing_delay_s": 2, "max_endpointing_delay_s": 1}, "max_endpointing_delay_s"),
-        (NO_PROGRESS, {"filler_after_s": 9}, "filler_after_s < retry_after_s"),
-        (NO_PROGRESS, {"retry_after_s": 20}, "retry_after_s < give_up_after_s"),
+        (NO_PROGRESS, {"filler_after_s": 9}, "retry_after_s: must come later"),
+        (NO_PROGRESS, {"retry_after_s": 20}, "give_up_after_s: must come later"),
         (f"{NO_PROGRESS}.transfer_target", "nobody", "settings.no_progress.transfer_target"),
         ("transfer_targets", [TARGET, {**TARGET, "name": "Sales"}], "transfer_targets"),
         ("answering_machine", "leave_message", "machine_message"),

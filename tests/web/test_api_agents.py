@@ -54,6 +54,37 @@ def test_a_stale_version_is_409_and_nothing_is_lost(client: FlaskClient) -> None
     assert client.get(address).get_json()["config"]["name"] == "First"
 
 
+def test_the_versions_are_listed_newest_first_of_a_deleted_agent_too(client: FlaskClient) -> None:
+    """For the page that compares and restores them."""
+    address = f"/api/agents/{made(client)['id']}"
+    client.put(f"{address}?version=1", json={**AGENT, "name": "Second"})
+
+    def listed() -> list[int]:
+        return [kept["version"] for kept in client.get(f"{address}/versions").get_json()["versions"]]
+
+    assert listed() == [2, 1]
+    client.delete(address)
+    assert listed() == [2, 1]
+    assert client.get("/api/agents/nobody/versions").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"turn_taking": {"min_endpointing_delay_s": 4}}, "settings.turn_taking.max_endpointing_delay_s"),
+        ({"no_progress": {"filler_after_s": 9}}, "settings.no_progress.retry_after_s"),
+        ({"no_progress": {"retry_after_s": 20}}, "settings.no_progress.give_up_after_s"),
+    ],
+)
+def test_two_times_that_do_not_go_together_are_named_at_the_later(
+    client: FlaskClient, settings: dict[str, Any], field: str
+) -> None:
+    """So that the form can say it beside a field, not above all of them."""
+    answer = client.post("/api/agents", json={"name": "Ada", "settings": settings})
+
+    assert (answer.status_code, list(fields_of(answer))) == (422, [field])
+
+
 def test_a_taken_number_is_409_and_named(client: FlaskClient) -> None:
     """By its place in the list, so that the form can show it there."""
     made(client)
@@ -105,9 +136,9 @@ def test_each_wrong_field_is_422_and_named(client: FlaskClient, path: str, value
         ({"answering_machine": "leave_message"}, "machine_message"),
         (
             {"settings": {"turn_taking": {"min_endpointing_delay_s": 4, "max_endpointing_delay_s": 3}}},
-            "settings.turn_taking",
+            "settings.turn_taking.max_endpointing_delay_s",
         ),
-        ({"settings": {"no_progress": {"filler_after_s": 20}}}, "settings.no_progress"),
+        ({"settings": {"no_progress": {"filler_after_s": 20}}}, "settings.no_progress.retry_after_s"),
         ({"settings": {"turn_taking": {"ignored_words": ["x" * 41]}}}, "settings.turn_taking.ignored_words.0"),
     ],
 )

@@ -1,5 +1,5 @@
 /** Who is signed in, what belongs to them, and the way out. */
-import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
+import { Avatar, Menu, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconKey, IconLogout, IconPassword, IconUsers } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
@@ -11,7 +11,7 @@ import { hasRole, useSession, useSignOut } from "./session";
 // Seldom opened, and brings the form library: not part of what the first page loads.
 const ChangePassword = lazy(() => import("./ChangePassword"));
 
-export function AccountMenu({ isWide = false }: { isWide?: boolean }) {
+export default function AccountMenu({ isWide = false }: { isWide?: boolean }) {
   const session = useSession();
   const signOut = useSignOut();
   const [isChanging, changing] = useDisclosure(false);
@@ -21,9 +21,9 @@ export function AccountMenu({ isWide = false }: { isWide?: boolean }) {
     <>
       <Menu position={isWide ? "top-start" : "bottom-end"} width={220} shadow="md">
         <Menu.Target>
-          <UnstyledButton className={classes.account} aria-label={`Account of ${user.name}`}>
-            <Avatar size={32} radius="xl" color="petrol" name={user.name} alt="" />
-            {isWide && (
+          <UnstyledButton className={classes.account}>
+            <Avatar size={32} radius="xl" color="petrol" name={user.name} aria-hidden="true" />
+            {isWide ? (
               <span className={classes.who}>
                 <Text span fw={600} size="sm" truncate>
                   {user.name}
@@ -32,7 +32,10 @@ export function AccountMenu({ isWide = false }: { isWide?: boolean }) {
                   {user.role}
                 </Text>
               </span>
+            ) : (
+              <VisuallyHidden>{user.name}</VisuallyHidden>
             )}
+            <VisuallyHidden>, account menu</VisuallyHidden>
           </UnstyledButton>
         </Menu.Target>
         <Menu.Dropdown>

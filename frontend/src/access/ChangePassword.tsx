@@ -1,9 +1,11 @@
 /** Everybody's own password. */
 import { Alert, Button, Group, Modal, PasswordInput, Stack } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useForm } from "react-hook-form";
 import { showFieldErrors } from "../ui/formErrors";
 import { notifySuccess } from "../ui/notify";
+import { sessionQuery } from "./session";
 import { useChangeUser } from "./users";
 
 interface Props {
@@ -12,6 +14,7 @@ interface Props {
 }
 
 interface Fields {
+  present_password: string;
   password: string;
   again: string;
 }
@@ -25,19 +28,22 @@ export default function ChangePassword({ userName, onClose }: Props) {
 }
 
 function PasswordForm({ userName, onDone }: { userName: string; onDone: () => void }) {
+  const queries = useQueryClient();
   const change = useChangeUser();
   const [failure, setFailure] = useState<string | null>(null);
   const { register, handleSubmit, setError, getValues, formState } = useForm<Fields>({
-    defaultValues: { password: "", again: "" },
+    defaultValues: { present_password: "", password: "", again: "" },
   });
-  const submit = handleSubmit(async ({ password }) => {
+  const submit = handleSubmit(async ({ present_password, password }) => {
     setFailure(null);
     try {
-      await change.mutateAsync({ name: userName, password });
+      await change.mutateAsync({ name: userName, password, present_password });
+      // It began a new session, with a CSRF token of its own.
+      await queries.fetchQuery({ ...sessionQuery, staleTime: 0 });
       notifySuccess("Your password is changed.");
       onDone();
     } catch (error) {
-      setFailure(showFieldErrors(error, setError, (field) => field === "password"));
+      setFailure(showFieldErrors(error, setError, (field) => field === "password" || field === "present_password"));
     }
   });
   return (
@@ -49,9 +55,16 @@ function PasswordForm({ userName, onDone }: { userName: string; onDone: () => vo
           </Alert>
         )}
         <PasswordInput
-          label="New password"
-          autoComplete="new-password"
+          label="Present password"
+          autoComplete="current-password"
           data-autofocus
+          error={formState.errors.present_password?.message}
+          {...register("present_password", { required: "Your present password is needed." })}
+        />
+        <PasswordInput
+          label="New password"
+          description="At least 12 characters."
+          autoComplete="new-password"
           error={formState.errors.password?.message}
           {...register("password", { required: "A password is needed." })}
         />

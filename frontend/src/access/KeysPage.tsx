@@ -1,5 +1,5 @@
 /** Keys for programs. A key's secret is shown once, when it is made. */
-import { ActionIcon, Badge, Button, Paper, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Button, Paper, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconKey, IconPlus, IconTrash } from "@tabler/icons-react";
@@ -77,8 +77,11 @@ function KeyTable({ keys, onRemove }: { keys: ApiKey[]; onRemove: (key: ApiKey) 
           <Table.Tr>
             <Table.Th>Name</Table.Th>
             <Table.Th>Role</Table.Th>
-            <Table.Th>Made</Table.Th>
-            <Table.Th aria-label="Actions" />
+            <Table.Th visibleFrom="sm">Made</Table.Th>
+            <Table.Th>Last used</Table.Th>
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -88,13 +91,17 @@ function KeyTable({ keys, onRemove }: { keys: ApiKey[]; onRemove: (key: ApiKey) 
                 <Text fw={600} style={{ overflowWrap: "anywhere" }}>
                   {key.name}
                 </Text>
+                <Text size="xs" c="dimmed" ff="monospace">
+                  {key.hint}…
+                </Text>
               </Table.Td>
               <Table.Td>
                 <Badge color="gray">{key.role}</Badge>
               </Table.Td>
-              <Table.Td>
-                <Instant at={key.created_at} />
+              <Table.Td visibleFrom="sm">
+                <Instant at={key.created_at} /> by {key.created_by}
               </Table.Td>
+              <Table.Td>{key.last_used_at === null ? "never" : <Instant at={key.last_used_at} />}</Table.Td>
               <Table.Td w={60}>
                 <ActionIcon
                   variant="subtle"

@@ -53,7 +53,7 @@ function NewUserForm({ onDone }: { onDone: () => void }) {
         <NativeSelect label="Role" data={[...ROLES]} description={ROLE_HELP[role]} {...register("role")} />
         <PasswordInput
           label="First password"
-          description="They can change it after signing in."
+          description="At least 12 characters. They can change it after signing in."
           autoComplete="new-password"
           error={formState.errors.password?.message}
           {...register("password", { required: "A password is needed." })}

@@ -1,5 +1,5 @@
 /** The people who may sign in, and what each may do. */
-import { ActionIcon, Badge, Button, Group, NativeSelect, Paper, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Button, Group, NativeSelect, Paper, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconTrash, IconUserPlus, IconUsers } from "@tabler/icons-react";
@@ -75,7 +75,9 @@ function UserTable({ users, onRemove }: { users: User[]; onRemove: (user: User) 
           <Table.Tr>
             <Table.Th>Name</Table.Th>
             <Table.Th>Role</Table.Th>
-            <Table.Th aria-label="Actions" />
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -1,31 +1,16 @@
 /** Reading and changing users and API keys. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { request } from "../wire/client";
+import { request, type Schemas } from "../wire/client";
 import type { Role, User } from "./session";
 
-export interface ApiKey {
-  id: string;
-  name: string;
-  role: Role;
-  /** Seconds since 1970 UTC. */
-  created_at: number;
-}
+export type ApiKey = Schemas["KeyAnswer"];
 
 /** A key just made: the only time that its secret is answered. */
-export interface NewApiKey extends ApiKey {
-  key: string;
-}
+export type NewApiKey = Schemas["NewKeyAnswer"];
 
-export interface NewUser {
-  name: string;
-  role: Role;
-  password: string;
-}
+export type NewUser = Schemas["NewUser"];
 
-export interface UserChange {
-  role?: Role;
-  password?: string;
-}
+export type UserChange = Partial<Schemas["UserChange"]>;
 
 export const usersQuery = queryOptions({
   queryKey: ["users"],

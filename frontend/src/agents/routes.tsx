@@ -3,4 +3,7 @@ import type { RouteObject } from "react-router";
 
 export const agentsRoutes: RouteObject[] = [
   { path: "/agents", lazy: () => import("./AgentsPage") },
+  { path: "/agents/new", lazy: () => import("./NewAgentPage") },
+  { path: "/agents/:agentId", lazy: () => import("./AgentPage") },
+  { path: "/agents/:agentId/versions", lazy: () => import("./VersionsPage") },
 ];

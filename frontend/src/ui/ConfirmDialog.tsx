@@ -1,33 +1,16 @@
-/** Asks once more before something that cannot be taken back. The way out has the focus. */
-import { Button, Group, Modal, Text } from "@mantine/core";
-import type { ReactNode } from "react";
+/** Asks once more before something that cannot be taken back. Its code is loaded when it is first opened. */
+import { lazy, Suspense, useState } from "react";
+import type { ConfirmProps } from "./ConfirmModal";
 
-interface Props {
-  isOpen: boolean;
-  title: string;
-  children: ReactNode;
-  /** What the button does, as a verb: “Delete agent”. */
-  confirmLabel: string;
-  cancelLabel?: string;
-  isBusy?: boolean;
-  isDangerous?: boolean;
-  onConfirm: () => void;
-  onCancel: () => void;
-}
+const ConfirmModal = lazy(() => import("./ConfirmModal"));
 
-export function ConfirmDialog(props: Props) {
-  const { isOpen, title, children, confirmLabel, cancelLabel = "Cancel", isBusy = false, isDangerous = true } = props;
+export function ConfirmDialog(props: ConfirmProps) {
+  const [wasOpened, setOpened] = useState(props.isOpen);
+  if (props.isOpen && !wasOpened) setOpened(true);
+  if (!wasOpened) return null;
   return (
-    <Modal opened={isOpen} onClose={props.onCancel} title={title} closeButtonProps={{ "aria-label": "Close" }}>
-      <Text component="div">{children}</Text>
-      <Group justify="flex-end" mt="lg" gap="sm">
-        <Button variant="default" onClick={props.onCancel} data-autofocus>
-          {cancelLabel}
-        </Button>
-        <Button color={isDangerous ? "brick" : "petrol"} onClick={props.onConfirm} loading={isBusy}>
-          {confirmLabel}
-        </Button>
-      </Group>
-    </Modal>
+    <Suspense>
+      <ConfirmModal {...props} />
+    </Suspense>
   );
 }

@@ -3,14 +3,17 @@
  * the keyboard that skips all of it. After a change of page the focus moves to the content, so that a screen reader
  * reads on there and not in the navigation.
  */
+import { Skeleton } from "@mantine/core";
 import { IconBroadcast, IconMicrophone, IconPhoneCall, IconRobot, IconTheater, type Icon } from "@tabler/icons-react";
-import { Suspense, useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { NavLink, Outlet, ScrollRestoration, useLocation, useNavigation } from "react-router";
-import { AccountMenu } from "../access/AccountMenu";
 import { Brand } from "./Brand";
 import { ColorSchemeToggle } from "./ColorSchemeToggle";
 import { Fallback } from "./Fallback";
 import classes from "./Shell.module.css";
+
+// Menus float, which takes much code: the page need not wait for it.
+const AccountMenu = lazy(() => import("../access/AccountMenu"));
 
 const PLACES: readonly { to: string; label: string; icon: Icon }[] = [
   { to: "/calls", label: "Calls", icon: IconPhoneCall },
@@ -35,7 +38,9 @@ export function Shell() {
         <Brand />
         <div className={classes.topTools}>
           <ColorSchemeToggle />
-          <AccountMenu />
+          <Suspense fallback={<Skeleton circle height={36} />}>
+            <AccountMenu />
+          </Suspense>
         </div>
       </header>
       <nav className={classes.nav} aria-label="Main">
@@ -53,7 +58,9 @@ export function Shell() {
           ))}
         </ul>
         <div className={classes.navFoot}>
-          <AccountMenu isWide />
+          <Suspense fallback={<Skeleton height={40} width={110} />}>
+            <AccountMenu isWide />
+          </Suspense>
           <ColorSchemeToggle />
         </div>
       </nav>

@@ -4,7 +4,7 @@
  *
  * Colours that Mantine does not know are CSS variables in tokens.css; use those, never a literal.
  */
-import { Badge, Button, createTheme, Modal, Paper, Table, TextInput, Tooltip, type MantineColorsTuple } from "@mantine/core";
+import { Badge, Button, createTheme, Modal, Paper, Table, Tooltip, type MantineColorsTuple } from "@mantine/core";
 
 const petrol: MantineColorsTuple = [
   "#e8f5f2", "#cfe8e3", "#a3d3ca", "#74bdb0", "#4da999", "#2f9484", "#17796b", "#0c5c55", "#0a4c46", "#063a36",
@@ -27,7 +27,7 @@ export const theme = createTheme({
   primaryColor: "petrol",
   primaryShade: { light: 7, dark: 4 },
   autoContrast: true,
-  luminanceThreshold: 0.32,
+  luminanceThreshold: 0.24,
   colors: { petrol, amber, brick, red: brick, gray, dark },
   black: "#1d211f",
   white: "#fffefb",
@@ -58,7 +58,6 @@ export const theme = createTheme({
     Modal: Modal.extend({ defaultProps: { centered: true, radius: "lg", overlayProps: { backgroundOpacity: 0.45 } } }),
     Paper: Paper.extend({ defaultProps: { radius: "lg" } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md" } }),
-    TextInput: TextInput.extend({}),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300 } }),
   },
 });

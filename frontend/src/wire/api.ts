@@ -58,6 +58,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an agent was before */
+        get: operations["agents_list_agent_versions__string_agent_id__versions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/{agent_id}/versions/{version}": {
         parameters: {
             query?: never;
@@ -636,8 +653,9 @@ export interface components {
             /**
              * Fields
              * @description Filled in from the call, or left empty.
+             * @default []
              */
-            summary_fields?: components["schemas"]["SummaryField"][];
+            summary_fields: components["schemas"]["SummaryField"][];
             /**
              * How to summarise
              * @description Added to what the model is told about summaries.
@@ -816,6 +834,24 @@ export interface components {
             dead_air_settings?: components["schemas"]["DeadAirSettings"];
             no_progress?: components["schemas"]["NoProgressSettings"];
             turn_taking?: components["schemas"]["TurnTakingSettings"];
+        };
+        /**
+         * AgentVersion
+         * @description That a version was saved, and when (seconds since 1970 UTC).
+         */
+        AgentVersion: {
+            /** Created At */
+            created_at: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * AgentVersionList
+         * @description Every version of one agent, newest first.
+         */
+        AgentVersionList: {
+            /** Versions */
+            versions: components["schemas"]["AgentVersion"][];
         };
         /**
          * CallAnswer
@@ -2375,6 +2411,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    agents_list_agent_versions__string_agent_id__versions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersionList"];
+                };
             };
             /** @description Unauthorized */
             401: {
