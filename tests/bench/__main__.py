@@ -19,6 +19,7 @@
     stt_sidecar  memory of the STT sidecar after 500 sessions; 20 calls at once: word delay, CPU
     heard_history  what is kept of 500 interrupted answers, against what the carrier had played
     tone         the analysis of tone: CPU per call-second; what it takes music, noise and speech for
+    console      the console's first page, an event until it is painted, JavaScript of the first load
     speculation  thinking ahead: how much sooner the answer comes, how many drafts are thrown away
 
 Prints a table, writes it to docs/FIGURES.md when all were measured, and exits 1 when a figure was not reached.
@@ -39,6 +40,7 @@ from backend.rehearsal.scenario import load_scenario
 from backend.rehearsal.stack import StackSettings
 from backend.rehearsal.stage import own_stage
 from tests.bench import (
+    console,
     echo_guard,
     first_frame,
     lost_ends,
@@ -146,6 +148,7 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "stt_sidecar": stt_sidecar.measure,
     "heard_history": lambda: command("tests.bench.heard_history"),
     "tone": tone.measure,
+    "console": lambda: console.run(say),
     "speculation": lambda: asyncio.run(on_one_stage(speculation.measure)),
 }
 
