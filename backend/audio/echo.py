@@ -92,8 +92,8 @@ _KEPT = 1 << 15
 """Samples of ours that are kept: 4 s, of which up to 1.5 s are still to be played."""
 _KEPT_THEIRS = 4 * _WINDOW
 """Samples of theirs: the end of a sound is known up to half a second later."""
-_LIMIT_EVERY = 4000
-"""Samples of theirs, 0.5 s."""
+_LIMIT_FIRST, _LIMIT_EVERY = 4000, 8000
+"""Samples of theirs between two looks at what comes back at most: until it is known, and from then on."""
 _JOINED_S = 0.01
 """Pieces that follow each other closer than this were sent as one: sample behind sample."""
 _DRIFT_S = 0.08
@@ -175,7 +175,7 @@ class EchoGuard:
         if self._theirs_began_at is None or abs(began_at - self._theirs_began_at) > _DRIFT_S:
             self._theirs_began_at = began_at
         self._unlimited += len(pcm) // 2
-        if self._unlimited >= _LIMIT_EVERY and self.may_echo(at):
+        if self._unlimited >= (_LIMIT_EVERY if self._limit.is_known else _LIMIT_FIRST) and self.may_echo(at):
             self._unlimited = 0
             self._learn_limit()
 
