@@ -37,6 +37,9 @@ AGES = 1.26
 LOUD_RMS = 330.0
 """-40 dBFS: ours below this says little of what comes back of it."""
 
+LEAST_RMS = 10.0
+"""-70 dBFS: a line that sends nothing at all is taken for one that hisses like this, so that this knowledge ages, too."""
+
 _BLOCK = 200
 """Samples, 25 ms: delays are told apart by this much."""
 _PIECE = round(PIECE_S * 8000) // _BLOCK
@@ -79,7 +82,7 @@ class EchoLimit:
         enough = np.correlate(loud, each) >= _LEAST_LOUD
         if not enough.any():
             return
-        back, out = np.correlate(loud, _powers(theirs)), np.correlate(loud * played, each)
+        back, out = np.correlate(loud, np.maximum(_powers(theirs), LEAST_RMS**2)), np.correlate(loud * played, each)
         ratios = back[enough] / out[enough]
         self._limits[enough] = np.minimum(self._limits[enough] * np.float32(AGES), ratios)
         self._gain = float(self._limits.max())
