@@ -1,4 +1,7 @@
 /** Finished calls: their list and one call. */
 import type { RouteObject } from "react-router";
 
-export const callsRoutes: RouteObject[] = [{ path: "/calls", lazy: () => import("./CallsPage") }];
+export const callsRoutes: RouteObject[] = [
+  { path: "/calls", lazy: () => import("./CallsPage") },
+  { path: "/calls/:callControlId", lazy: () => import("./CallPage") },
+];

@@ -1,4 +1,7 @@
-/** Running calls: all of them, and one to watch. */
+/** Running calls: their list and one of them. */
 import type { RouteObject } from "react-router";
 
-export const liveRoutes: RouteObject[] = [{ path: "/live", lazy: () => import("./LivePage") }];
+export const liveRoutes: RouteObject[] = [
+  { path: "/live", lazy: () => import("./LivePage") },
+  { path: "/live/:callControlId", lazy: () => import("./LiveCallPage") },
+];

@@ -1,4 +1,7 @@
-/** Talking to an agent in the browser. */
+/** Talking to an agent in the browser: choose one, then talk. */
 import type { RouteObject } from "react-router";
 
-export const talkRoutes: RouteObject[] = [{ path: "/talk", lazy: () => import("./TalkPage") }];
+export const talkRoutes: RouteObject[] = [
+  { path: "/talk", lazy: () => import("./TalkPage") },
+  { path: "/talk/:agentId", lazy: () => import("./TalkPage") },
+];
