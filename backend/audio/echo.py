@@ -77,7 +77,8 @@ KNOWN_ECHO = 0.35
 PLAINLY = 0.8
 """Of `explained`, for another delay than the one whose filter is learned."""
 AFTER_ALL = 0.6
-"""Of `explained`, for what was taken for the caller at first."""
+"""Of `explained`, for what was taken for the caller at first; `PLAINLY` while it has lasted less than `_LONG_S`: a vowel by
+itself is soon like one of ours."""
 FRESH = 0.7
 LEAN = 0.5
 LIMIT = 0.45
@@ -92,13 +93,14 @@ _KEPT = 1 << 15
 """Samples of ours that are kept: 4 s, of which up to 1.5 s are still to be played."""
 _KEPT_THEIRS = 4 * _WINDOW
 """Samples of theirs: the end of a sound is known up to half a second later."""
-_LIMIT_EVERY = 4000
-"""Samples of theirs, 0.5 s."""
+_LIMIT_FIRST, _LIMIT_EVERY = 4000, 8000
+"""Samples of theirs between two looks at what comes back at most: until it is known, and from then on."""
 _JOINED_S = 0.01
 """Pieces that follow each other closer than this were sent as one: sample behind sample."""
 _DRIFT_S = 0.08
 _OVER_S = 0.1
 """Voice activity goes on for so long after the last sound."""
+_LONG_S = 0.3
 _SAME_DELAY = 40
 """Samples, 5 ms: what the delay may differ between two windows."""
 _EARLIER = 24
@@ -175,7 +177,7 @@ class EchoGuard:
         if self._theirs_began_at is None or abs(began_at - self._theirs_began_at) > _DRIFT_S:
             self._theirs_began_at = began_at
         self._unlimited += len(pcm) // 2
-        if self._unlimited >= _LIMIT_EVERY and self.may_echo(at):
+        if self._unlimited >= (_LIMIT_EVERY if self._limit.is_known else _LIMIT_FIRST) and self.may_echo(at):
             self._unlimited = 0
             self._learn_limit()
 
@@ -217,7 +219,7 @@ class EchoGuard:
         self._filter = LineFilter()
         return Verdict.CALLER
 
-    def is_plainly_ours(self, now: float) -> bool:
+    def is_plainly_ours(self, speech_from: float, now: float) -> bool:
         """Of a sound that was told to be the caller's because it was too loud for an echo: the line has begun to echo. Needs
         two questions, some 30 ms apart, that find the same delay."""
         if not self.may_echo(now) or self._theirs_began_at is None:
@@ -229,7 +231,7 @@ class EchoGuard:
         if delay is None or not _is_same(delay, before):
             return False
         self.explained = coherence(spectra(emphasise(samples)), self._ours_at(delay, len(samples), end))
-        if self.explained < AFTER_ALL:
+        if self.explained < (AFTER_ALL if now - speech_from >= _LONG_S else PLAINLY):
             return False
         self._delay, self._filter = delay, LineFilter()
         self._limit.forget()

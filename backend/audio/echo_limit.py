@@ -37,6 +37,9 @@ AGES = 1.26
 LOUD_RMS = 330.0
 """-40 dBFS: ours below this says little of what comes back of it."""
 
+LEAST_RMS = 10.0
+"""-70 dBFS: a line that sends nothing at all is taken for one that hisses like this, so that this knowledge ages, too."""
+
 _BLOCK = 200
 """Samples, 25 ms: delays are told apart by this much."""
 _PIECE = round(PIECE_S * 8000) // _BLOCK
@@ -55,35 +58,43 @@ class EchoLimit:
     def __init__(self, longest: int, shortest: int) -> None:
         self._delays = (longest - shortest) // _BLOCK + 1
         self._limits = np.full(self._delays, np.inf, np.float32)
+        self._gain = float("inf")
 
     @property
     def gain(self) -> float:
         """What the line gives back of ours at most, as a ratio of powers; infinite: not known."""
-        return float(self._limits.max())
+        return self._gain
+
+    @property
+    def is_known(self) -> bool:
+        return self._gain < float("inf")
 
     def forget(self) -> None:
         """The line echoes, as it turned out."""
         self._limits[:] = np.inf
+        self._gain = float("inf")
 
     def take(self, theirs: Samples, ours: Samples) -> None:
         """`piece` samples of theirs, and ours from `longest` before its first to `shortest` before its last."""
-        played = np.lib.stride_tricks.sliding_window_view(_powers(ours)[: self._delays + _PIECE - 1], _PIECE)
-        loud = played >= LOUD_RMS**2
-        enough = loud.sum(axis=1) >= _LEAST_LOUD
+        played = _powers(ours)[: self._delays + _PIECE - 1]
+        loud = (played >= LOUD_RMS**2).astype(np.float32)
+        each = np.ones(_PIECE, np.float32)
+        enough = np.correlate(loud, each) >= _LEAST_LOUD
         if not enough.any():
             return
-        ratios = loud[enough] @ _powers(theirs) / (played * loud)[enough].sum(axis=1)
+        back, out = np.correlate(loud, np.maximum(_powers(theirs), LEAST_RMS**2)), np.correlate(loud * played, each)
+        ratios = back[enough] / out[enough]
         self._limits[enough] = np.minimum(self._limits[enough] * np.float32(AGES), ratios)
+        self._gain = float(self._limits.max())
 
     def is_above(self, theirs: Samples, ours: Samples) -> bool:
         """A sound, and ours from `longest` before its first sample to `shortest` before its last: no echo can be so loud."""
-        gain = self.gain
-        if not np.isfinite(gain) or len(theirs) < _BLOCK:
+        if not self.is_known or len(theirs) < _BLOCK:
             return False
         length = len(theirs) // _BLOCK
         sums = np.concatenate(([0.0], np.cumsum(_powers(ours))))
         loudest = float((sums[length:] - sums[:-length]).max()) / length
-        return float(_powers(theirs).mean()) > MARGIN * gain * loudest
+        return float(_powers(theirs).mean()) > MARGIN * self.gain * loudest
 
 
 def _powers(samples: Samples) -> Powers:

@@ -40,7 +40,9 @@ _RUN_COST = 2.5
 _BUDGET = 30.0
 """What one step may spend, in chunks."""
 _FEW = 10
-"""A batch smaller than this, and far from full, waits for one more step: small ones cost twice as much per chunk."""
+"""A batch smaller than this, and far from full, waits for one more step: small ones cost twice as much per chunk. Not
+while a sound is beginning: that step would be 20 ms of an interruption. It costs 6 % more of the model's share at 20 calls,
+2 % at 40."""
 _MOST_PENDING_S = 10.0
 
 
@@ -166,7 +168,7 @@ class _Group:
                 left += _BUDGET
             is_open = self.tracks.hold > 0
             speaking = [entry for entry in ready if is_open[entry[1]]]
-            if self._should_wait(len(speaking), len(ready)):
+            if self._should_wait([slot for _, slot in speaking], len(ready)):
                 return
             most = int(left - _RUN_COST)
             if len(speaking) > most:
@@ -177,13 +179,15 @@ class _Group:
             self._round([slot for _, slot in ready])
             left -= _RUN_COST + self.chunks_analysed - analysed_before + 0.1 * len(ready)
 
-    def _should_wait(self, speaking: int, ready: int) -> bool:
-        """Small batches that will be larger one step later."""
-        if self._has_waited or ready >= 0.7 * len(self.streams) or speaking >= _FEW:
-            self._has_waited = False
-            return False
-        self._has_waited = True
-        return True
+    def _should_wait(self, speaking: list[int], ready: int) -> bool:
+        """Small batches that will be larger one step later, unless somebody in them may be about to interrupt."""
+        self._has_waited = not (
+            self._has_waited
+            or ready >= 0.7 * len(self.streams)
+            or len(speaking) >= _FEW
+            or any(self.tracks.is_beginning(slot) for slot in speaking)
+        )
+        return self._has_waited
 
     def _round(self, slots: list[int]) -> None:
         """One chunk of each of these streams."""

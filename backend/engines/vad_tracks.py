@@ -34,6 +34,8 @@ ABOVE_BACKGROUND = 1.41
 """3 dB: what the gate asks for above a stream's own background noise."""
 GATE_HOLD = 7
 """Chunks for which the gate stays open after the last loud one: 224 ms, longer than `min_gap_s`."""
+YOUNG_S = 0.4
+"""Speech that has gone on for less may be about to stop the agent."""
 _FIRST_CHUNKS = 4
 _LOUDEST_FIRST_BACKGROUND = 330.0
 """-40 dBFS: a call that begins in the middle of a word must not take the word for its background."""
@@ -112,6 +114,12 @@ class Tracks:
         if not self._is_speech[slot]:
             return None
         return max(float(self._not_before_s[slot]), self._ended_at_s(slot))
+
+    def is_beginning(self, slot: int) -> bool:
+        """A sound for which the gate is open: not yet speech, or speech for less than `YOUNG_S`."""
+        if not self._is_speech[slot]:
+            return bool(self.hold[slot] > 0)
+        return bool(self._chunks[slot] * CHUNK_S - self._not_before_s[slot] < YOUNG_S)
 
     def _learn_background(self, slots: Slots, chunks: NDArray[np.int64], probabilities: NDArray[np.float32]) -> None:
         loudest, background = self._loudest, self._background[slots]

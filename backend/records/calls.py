@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from backend.records.database import Database, reject_unstorable
 from backend.records.errors import UnknownRecord
-from backend.records.models import CALL_ID_LENGTH, CallEventRow, CallRow, LatencyRow, TurnRow
+from backend.records.models import CALL_ID_LENGTH, AgentVersionRow, CallEventRow, CallRow, LatencyRow, TurnRow
 
 Direction = Literal["incoming", "outgoing"]
 Heard = Literal["heard", "partly", "unheard"]
@@ -130,6 +130,8 @@ class CallFilter:
     """Wall-clock seconds, included."""
     started_before: float | None = None
     """Wall-clock seconds, not included."""
+    search: str | None = None
+    """Stands, in upper or lower case, in what was said, in a number, or in the agent's name at the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,8 @@ class Calls:
             query = query.where(CallRow.started_at >= which.started_from)
         if which.started_before is not None:
             query = query.where(CallRow.started_at < which.started_before)
+        if which.search is not None:
+            query = query.where(_holds(which.search))
         if cursor:
             at, call_id = _read_cursor(cursor)
             older = (CallRow.started_at == at) & (CallRow.call_control_id < call_id)
@@ -324,6 +328,20 @@ def _insert(session: Session, values: dict[str, Any]) -> sqlite.Insert:
 
 def _summary(row: CallRow) -> CallSummary:
     return CallSummary(**{name: getattr(row, name) for name in CallSummary.__slots__})
+
+
+def _holds(words: str) -> ColumnElement[bool]:
+    """Whether these words stand anywhere in a call. `%` and `_` are themselves."""
+    said = exists().where(
+        TurnRow.call_control_id == CallRow.call_control_id, TurnRow.text.icontains(words, autoescape=True)
+    )
+    named = exists().where(
+        AgentVersionRow.agent_id == CallRow.agent_id,
+        AgentVersionRow.version == CallRow.agent_version,
+        AgentVersionRow.config["name"].as_string().icontains(words, autoescape=True),
+    )
+    numbers = [side.icontains(words, autoescape=True) for side in (CallRow.from_number, CallRow.to_number)]
+    return or_(*numbers, named, said)
 
 
 def _write_cursor(last: CallSummary) -> str:

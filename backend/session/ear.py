@@ -144,7 +144,7 @@ class Ear:
         self._tell_if_lasted(until)
 
     def _watch(self, guard: EchoGuard, began: float, now: float) -> None:
-        if guard.is_plainly_ours(now):
+        if guard.is_plainly_ours(began, now):
             self._watched_from = self._lasts_from = None
             self._withheld_from, self._was_echo = began, True
             self._post(SpeechEnded(began))

@@ -43,10 +43,13 @@ class CallQuery(BaseModel):
     is_running: bool | None = None
     started_from: float | None = Field(None, description="Seconds since 1970 UTC, included.")
     started_before: float | None = Field(None, description="Seconds since 1970 UTC, not included.")
+    search: str | None = Field(
+        None, min_length=1, max_length=200, description="Stands in what was said, in a number, or in the agent's name."
+    )
     limit: int = Field(50, ge=1, le=MAX_PAGE)
     cursor: str = Field("", max_length=500, description="`next_cursor` of the page before.")
 
-    @field_validator("agent_id", "outcome", "number", "cursor")
+    @field_validator("agent_id", "outcome", "number", "search", "cursor")
     @classmethod
     def _is_text(cls, value: str | None) -> str | None:
         if value is not None and "\x00" in value:

@@ -65,11 +65,11 @@ def test_on_a_line_that_was_quiet_so_far_nobody_waits_for_the_guard() -> None:
     guard.heard(dice.normal(0, 1000, 256).astype(np.int16).tobytes(), now + 0.032)
 
     assert guard.judge(now, now + 0.032, now + 0.032) is Verdict.TOO_LOUD
-    assert not guard.is_plainly_ours(now + 0.032) and guard.searches == 1
+    assert not guard.is_plainly_ours(now, now + 0.032) and guard.searches == 1
 
 
 def test_a_line_that_begins_to_echo_is_noticed_and_nothing_is_too_loud_from_then_on() -> None:
-    """By two questions that find the same delay."""
+    """By two questions that find the same delay, within a third of a second."""
     guard, dice = EchoGuard(), np.random.default_rng(1)
     ours = dice.normal(0, 3000, 32000).astype(np.int16)
     now = quiet_so_far(guard, ours)
@@ -80,9 +80,9 @@ def test_a_line_that_begins_to_echo_is_noticed_and_nothing_is_too_loud_from_then
         now += 0.04
         if not start:
             assert guard.judge(12.0, now, now) is Verdict.TOO_LOUD
-        found.append(guard.is_plainly_ours(now))
+        found.append(guard.is_plainly_ours(12.0, now))
 
-    assert found[0] is False and found[1:4].count(True) >= 1
+    assert found[0] is False and True in found
     assert guard.delay_s == pytest.approx(0.2, abs=0.006)
     guard.speech_began()
     assert guard.judge(12.1, now, now) is Verdict.ECHO

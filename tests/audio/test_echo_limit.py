@@ -80,13 +80,21 @@ def test_a_caller_who_speaks_meanwhile_proves_nothing() -> None:
 
 
 def test_a_line_that_was_quiet_long_ago_proves_little_now() -> None:
-    """Half a minute of us with noise on the line: 30 dB are gone."""
+    """A caller who talks over us all the time: 15 dB are gone."""
     call = Call()
     call.hear(0.0)
     for _ in range(15):
         call.hear(0.0, caller_rms=3000)
 
     assert not call.is_above(200)
+
+
+def test_a_line_that_sends_nothing_at_all_ages_like_one_that_hisses() -> None:
+    """Nothing at all is not nothing for ever."""
+    limit, ours = EchoLimit(LONGEST, SHORTEST), noise(1, PIECE + LONGEST - SHORTEST, 3000)
+    limit.take(np.zeros(PIECE, np.int16), ours)
+
+    assert limit.gain == pytest.approx((10 / 3000) ** 2, rel=0.3)
 
 
 def test_while_ours_is_soft_nothing_is_learned() -> None:

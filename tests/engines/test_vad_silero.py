@@ -260,6 +260,23 @@ def test_a_full_house_is_shared_out_over_steps() -> None:
     assert 20 < largest <= 60
 
 
+def test_a_small_batch_waits_a_step_unless_somebody_in_it_begins_to_speak() -> None:
+    """Ten callers, of whom one alone has a chunk: in the middle of a sentence it waits, at its beginning it does not."""
+    vad = SileroVad(capacity=10)
+    streams = [vad.open() for _ in range(10)]
+    words, chunk = spoken(SENTENCES[0]), 512
+    steps = []
+    for start in range(0, len(words) - chunk, chunk):
+        streams[0].push(words[start : start + chunk])
+        before = vad.chunks_analysed
+        vad.step()
+        steps.append(vad.chunks_analysed > before)
+        vad.step()
+
+    assert vad.chunks_analysed == len(steps)
+    assert all(steps[1:12]) and not all(steps[16:])
+
+
 def test_the_thread_computes_with_very_small_numbers_as_before(vad: SileroVad) -> None:
     """The runtime has a switch that would take them away from everybody in the thread; it stays off."""
     heard(vad, spoken(SENTENCES[1]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.engines.base import SpeechEdge
-from backend.engines.vad_tracks import BLOCKS, CHUNK_S, GATE_HOLD, ON_RUN, Tracks
+from backend.engines.vad_tracks import BLOCKS, CHUNK_S, GATE_HOLD, ON_RUN, YOUNG_S, Tracks
 
 SLOT = np.array([3])
 
@@ -100,3 +100,16 @@ def test_lost_chunks_count_in_time() -> None:
     line.chunks(5, 5, 0.0).chunks(4, 3000, 0.9)
 
     assert line.edges[0].at_s == pytest.approx(125 * CHUNK_S)
+
+
+def test_a_sound_is_beginning_from_its_first_loud_chunk_until_it_is_speech_for_some_time() -> None:
+    """And not in silence, nor later."""
+    line = Line().chunks(20, 5, 0.0)
+    assert not line.tracks.is_beginning(3)
+    line.chunks(1, 3000, 0.2)
+    assert line.tracks.is_beginning(3)
+    line.chunks(round(YOUNG_S / CHUNK_S) - 2, 3000, 0.9)
+    assert line.edges and line.tracks.is_beginning(3)
+    line.chunks(3, 3000, 0.9)
+
+    assert not line.tracks.is_beginning(3)

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from backend.call.agent_config import AgentConfig
+from backend.records.agents import Agents
 from backend.records.calls import (
     CallFilter,
     CallFinish,
@@ -196,3 +198,23 @@ def test_a_finish_knows_the_agent_that_the_start_did_not(calls: Calls) -> None:
     calls.finish(START, FINISH)
 
     assert (calls.get("v3:abc").summary.agent_id, calls.get("v3:abc").summary.agent_version) == ("a", 3)
+
+
+def test_calls_are_searched_in_what_was_said_in_numbers_and_in_the_agents_name(calls: Calls, agents: Agents) -> None:
+    """In upper or lower case; signs that mean something to SQL mean themselves."""
+    agent = agents.create(AgentConfig(name="Ada Lovelace"))
+    for number, (agent_id, text) in enumerate(
+        [(agent.id, "100% sure"), ("gone", "Grüße_an alle"), ("gone", "nothing")]
+    ):
+        start = CallStart(f"v3:{number}", "incoming", agent_id, 1, f"+1312555010{number}", "+49301234", 1000.0 + number)
+        calls.finish(start, CallFinish(1060.0, "completed", "caller", turns=[Turn("caller", text, 1001.0)]))
+
+    found = {
+        words: [call.call_control_id for call in calls.list(CallFilter(search=words)).calls]
+        for words in ("LOVELACE", "0% S", "e_a", "5550102", "%", "4930", "no such words")
+    }
+
+    assert found == {
+        "LOVELACE": ["v3:0"], "0% S": ["v3:0"], "e_a": ["v3:1"], "5550102": ["v3:2"], "%": ["v3:0"],
+        "4930": ["v3:2", "v3:1", "v3:0"], "no such words": [],
+    }  # fmt: skip

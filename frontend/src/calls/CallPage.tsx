@@ -6,7 +6,7 @@ import { IconBroadcast, IconTrash } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { useNavigate, useParams } from "react-router";
 import { useMay } from "../access/session";
-import { useAgentNames } from "../agents/useAgentNames";
+import { AgentName } from "../agents/AgentName";
 import { RecordingPlayer } from "../audio/RecordingPlayer";
 import { usePlayback } from "../audio/usePlayback";
 import { ConfirmDialog } from "../ui/ConfirmDialog";
@@ -62,7 +62,7 @@ export function Component() {
 }
 
 function CallHead({ call }: { call: Call }) {
-  const nameOf = useAgentNames();
+  const name = <AgentName id={call.agent_id} version={call.agent_version} />;
   const isBrowser = call.call_control_id.startsWith("web-");
   return (
     <span className={classes.head}>
@@ -70,9 +70,9 @@ function CallHead({ call }: { call: Call }) {
       <span>
         {isBrowser ? "from a browser" : <span className={classes.number}>{numberText(call.from_number)}</span>}
         {" → "}
-        {isBrowser ? nameOf(call.agent_id) : <span className={classes.number}>{numberText(call.to_number)}</span>}
+        {isBrowser ? name : <span className={classes.number}>{numberText(call.to_number)}</span>}
       </span>
-      {!isBrowser && <span>{nameOf(call.agent_id)}</span>}
+      {!isBrowser && <span>{name}</span>}
       <Instant at={call.started_at} isExact />
     </span>
   );

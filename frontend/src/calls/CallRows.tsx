@@ -1,7 +1,7 @@
 /** The calls as rows; each is one link. */
 import { IconArrowDownLeft, IconArrowUpRight } from "@tabler/icons-react";
 import { Link } from "react-router";
-import { useAgentNames } from "../agents/useAgentNames";
+import { AgentName } from "../agents/AgentName";
 import { durationText } from "../ui/format";
 import { Instant } from "../ui/Instant";
 import type { CallSummary } from "./calls";
@@ -10,7 +10,6 @@ import { OutcomeBadge } from "./OutcomeBadge";
 import { numberText } from "./words";
 
 export function CallRows({ calls, isStale }: { calls: CallSummary[]; isStale: boolean }) {
-  const nameOf = useAgentNames();
   return (
     <ul className={classes.rows} aria-label="Calls" aria-busy={isStale} data-stale={isStale || undefined}>
       {calls.map((call) => {
@@ -24,7 +23,7 @@ export function CallRows({ calls, isStale }: { calls: CallSummary[]; isStale: bo
               <Arrow className={classes.arrow} size={18} stroke={1.8} aria-label={isIncoming ? "Incoming" : "Outgoing"} />
               <span className={classes.who}>
                 <span className={classes.number}>{call.call_control_id.startsWith("web-") ? "Browser" : numberText(other)}</span>
-                <span className={classes.agent}>{nameOf(call.agent_id)}</span>
+                <span className={classes.agent}><AgentName id={call.agent_id} version={call.agent_version} /></span>
               </span>
               <span className={classes.when}>
                 <Instant at={call.started_at} />

@@ -10,6 +10,10 @@ describe("the end of a call", () => {
     expect(endText({ ...call, ended_at: null })).toBe("The call is still running.");
   });
 
+  it("does not say the same twice", () => {
+    expect(endText({ ...call, who_hung_up: "caller", outcome: "caller_hung_up", hangup_cause: "" })).toBe("The caller hung up.");
+  });
+
   it("spells out what it does not know", () => {
     expect(outcomeText({ outcome: "somebody_tripped", ended_at: 1 })).toBe("Somebody tripped");
     expect(endText({ ...call, who_hung_up: "unknown" })).toMatch(/^Nobody knows who hung up/);

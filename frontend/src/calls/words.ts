@@ -48,8 +48,10 @@ export function endText(call: Pick<CallSummary, "who_hung_up" | "hangup_cause" |
   if (call.ended_at === null) return "The call is still running.";
   const who = WHO[call.who_hung_up] ?? "Nobody knows who hung up";
   const why = OUTCOMES[call.outcome] ?? spelledOut(call.outcome);
+  // “The caller hung up: caller hung up” says it twice.
+  const reason = why.toLowerCase().endsWith("hung up") ? "" : `: ${why.charAt(0).toLowerCase()}${why.slice(1)}`;
   const cause = call.hangup_cause ? ` (the carrier's cause: ${call.hangup_cause.replaceAll("_", " ")})` : "";
-  return `${who}: ${why.charAt(0).toLowerCase()}${why.slice(1)}${cause}.`;
+  return `${who}${reason}${cause}.`;
 }
 
 /** The other side's number; what a caller withholds is said so. */

@@ -9,7 +9,7 @@ const AT_THE_END_PX = 60;
 const SPEAKERS: Record<LiveLine["speaker"], string> = { caller: "Caller", agent: "Agent", watcher: "Instruction", system: "" };
 
 export function LiveTranscript({ lines, isRunning }: { lines: LiveLine[]; isRunning: boolean }) {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const isFollowing = useRef(true);
   useEffect(() => {
     const element = list.current;
@@ -17,9 +17,9 @@ export function LiveTranscript({ lines, isRunning }: { lines: LiveLine[]; isRunn
   }, [lines]);
   if (lines.length === 0) return <Text c="dimmed">{isRunning ? "Nothing has been said yet." : "Nothing was said."}</Text>;
   return (
-    <ol
+    <div
       ref={list}
-      className={classes.lines}
+      className={classes.log}
       role="log"
       aria-label="Transcript"
       // A keyboard must be able to scroll it.
@@ -29,6 +29,7 @@ export function LiveTranscript({ lines, isRunning }: { lines: LiveLine[]; isRunn
         isFollowing.current = scrollHeight - scrollTop - clientHeight < AT_THE_END_PX;
       }}
     >
+      <ol className={classes.lines}>
       {lines.map((line) => (
         <li key={line.key} className={classes.line} data-speaker={line.speaker} data-interim={!line.isFinal || undefined}>
           {SPEAKERS[line.speaker] && (
@@ -54,6 +55,7 @@ export function LiveTranscript({ lines, isRunning }: { lines: LiveLine[]; isRunn
           </span>
         </li>
       ))}
-    </ol>
+      </ol>
+    </div>
   );
 }

@@ -11,13 +11,16 @@ interface Props {
 }
 
 export function RunLines({ lines, isRunning, onSeek }: Props) {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isRunning && list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [lines.length, isRunning]);
   if (lines.length === 0) return <Text c="dimmed">{isRunning ? "Nothing has happened yet." : "Nothing happened."}</Text>;
   return (
-    <ol className={classes.lines} ref={list} role="log" aria-label="Timeline">
+    // A keyboard must be able to scroll it.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above
+    <div className={classes.log} ref={list} role="log" aria-label="Timeline" tabIndex={0}>
+    <ol className={classes.lines}>
       {lines.map((line) => (
         <li key={line.number} className={classes.line} data-kind={line.kind.split("_")[0]} data-trouble={line.is_trouble || undefined}>
           {onSeek === null || line.kind === "note" ? (
@@ -38,5 +41,6 @@ export function RunLines({ lines, isRunning, onSeek }: Props) {
         </li>
       ))}
     </ol>
+    </div>
   );
 }

@@ -165,7 +165,7 @@ function Notices({ talk }: { talk: Talk }) {
 }
 
 function Captions({ lines, isRunning }: { lines: TalkLine[]; isRunning: boolean }) {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [lines]);
@@ -179,7 +179,8 @@ function Captions({ lines, isRunning }: { lines: TalkLine[]; isRunning: boolean 
   return (
     // A keyboard must be able to scroll it.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above
-    <ol ref={list} className={classes.lines} role="log" aria-label="Captions" tabIndex={0}>
+    <div ref={list} className={classes.log} role="log" aria-label="Captions" tabIndex={0}>
+    <ol className={classes.lines}>
       {lines.map((line) => (
         <li key={line.key} className={classes.line} data-speaker={line.speaker}>
           <span className={classes.speaker}>{line.speaker === "agent" ? "Agent" : "You"}</span>
@@ -191,6 +192,7 @@ function Captions({ lines, isRunning }: { lines: TalkLine[]; isRunning: boolean 
         </li>
       ))}
     </ol>
+    </div>
   );
 }
 

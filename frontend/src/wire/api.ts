@@ -2634,6 +2634,8 @@ export interface operations {
                 started_from?: number | null;
                 /** @description Seconds since 1970 UTC, not included. */
                 started_before?: number | null;
+                /** @description Stands in what was said, in a number, or in the agent's name. */
+                search?: string | null;
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
