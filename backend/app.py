@@ -24,6 +24,7 @@ from backend.engines.vad import make_vad
 from backend.engines.voices import RoutedTts, fixed_worker
 from backend.live.feed import Feed
 from backend.live.tone.analyser import make_tone_analyser
+from backend.records.after_call import AfterCalls
 from backend.records.agents import Agents
 from backend.records.api_keys import ApiKeys
 from backend.records.calls import Calls
@@ -46,12 +47,16 @@ from backend.web.accounts import TRIES_OF_A_NAME, TRIES_OF_AN_ADDRESS, TRIES_WIN
 from backend.web.api import register_api
 from backend.web.api_key import read_or_make_api_key
 from backend.web.audio import audio_blueprint
+from backend.web.kept_secret import read_or_make_secret
 from backend.web.listen import listen_blueprint
 from backend.web.media import media_blueprint
 from backend.web.rehearsing import Rehearsing
 from backend.web.talk import talk_blueprint
 from backend.web.voice_samples import SAMPLES_OF_ALL, SAMPLES_OF_ONE, SAMPLES_WINDOW_S, VoiceSamples
 from backend.web.webhooks import webhooks_blueprint
+from backend.workers.after_call import AfterCallWorker
+from backend.workers.safe_post import safe_post
+from backend.workers.webhook import WebhookSecrets
 
 SETTINGS = "offhook_settings"
 
@@ -147,6 +152,25 @@ def make_call_services(settings: Settings, worker_id: str) -> CallServices:
     )
 
 
+def make_after_call_worker(settings: Settings, calls: CallServices) -> AfterCallWorker:
+    """For the sweeper's process: summaries and webhooks of finished calls."""
+    return AfterCallWorker(
+        calls.clock,
+        calls.calls,
+        calls.agents,
+        AfterCalls(Database(settings.records_url)),
+        calls.llm,
+        partial(safe_post, allow_private=settings.webhook_private_addresses),
+        webhook_secrets(settings),
+    )
+
+
+def webhook_secrets(settings: Settings) -> WebhookSecrets:
+    """Every agent's, from WEBHOOK_KEY or the key in DATA_DIR, which is made if there is none."""
+    chosen = settings.webhook_key.get_secret_value()
+    return WebhookSecrets(chosen or read_or_make_secret(settings.data_dir / "webhook_key"))
+
+
 def make_voices(settings: Settings, stores: Stores) -> RoutedTts:
     """The worker at TTS_ADDRESS, or those that are registered in Redis. Looks for none before it is started."""
     fixed = fixed_worker(settings.tts_address) if settings.tts_address else None
@@ -199,6 +223,8 @@ def _web_services(settings: Settings, calls: CallServices, api_key: str) -> serv
             carrier=calls.carrier,
             ring_timeout_s=settings.dial_ring_timeout_s,
         ),
+        after_calls=AfterCalls(database),
+        webhook_secret=webhook_secrets(settings).of,
         rehearsing=Rehearsing(
             Rehearsals(database, calls.clock), RehearsalRuns(database, calls.clock), calls.agents, settings.data_dir
         ),

@@ -134,6 +134,9 @@ LIVE_WATCHERS = Gauge(
 LIVE_WATCHERS_ENDED = BoundedCounter(
     "offhook_live_watchers_ended_total", "Event streams of running calls that are over, by what ended them", "reason"
 )
+AFTER_CALL = BoundedCounter(
+    "offhook_after_call_total", "Summaries and webhooks of finished calls, by what came of the try", "step", "result"
+)
 SYNTHESIS_FAILURES = BoundedCounter("offhook_synthesis_failures_total", "Syntheses that failed", "reason")
 
 

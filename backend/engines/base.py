@@ -94,6 +94,8 @@ class AnswerRequest:
     """"" means the model of the settings."""
     temperature: float = 0.7
     max_tokens: int = 400
+    answer_schema: dict[str, Any] | None = None
+    """The JSON schema of the answer, for servers that can hold a model to one; others answer as they like."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,9 @@ class OpenAiLlm:
                 }
                 for tool in request.tools
             ]
+        if request.answer_schema is not None:
+            schema = {"name": "answer", "strict": True, "schema": request.answer_schema}
+            parameters["response_format"] = {"type": "json_schema", "json_schema": schema}
         return parameters
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from backend.records.after_call import note_finished
 from backend.records.database import Database, reject_unstorable
 from backend.records.errors import UnknownRecord
 from backend.records.models import CALL_ID_LENGTH, AgentVersionRow, CallEventRow, CallRow, LatencyRow, TurnRow
@@ -24,6 +25,8 @@ Heard = Literal["heard", "partly", "unheard"]
 WhoHungUp = Literal["caller", "agent", "carrier", "unknown"]
 
 MAX_PAGE = 200
+TOOL_ANSWERED = "ToolAnswered"
+"""The timeline's name for what came of a tool that the model used: `name`, `arguments` (JSON) and `result`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class Calls:
                 .on_conflict_do_update(
                     index_elements=["call_control_id"], set_=ending, where=CallRow.ended_at.is_(None)
                 )
-                .returning(CallRow.call_control_id)
+                .returning(CallRow.agent_id, CallRow.agent_version)
             ).first()
             if stored is None:
                 return False
@@ -230,6 +233,8 @@ class Calls:
                         call_control_id=call_id, number=number, at=event.at, name=event.name[:64], detail=event.detail
                     )
                 )
+            said = any(turn.speaker == "caller" for turn in finish.turns)
+            note_finished(session, call_id, stored.agent_id, stored.agent_version, said, finish.ended_at)
             return True
 
         return self._database.write(write)

@@ -9,6 +9,7 @@
 | turns          | what was said, as far as it was heard                       | its call       |
 | call_latencies | per turn, seconds since the caller's end of speech          | its call       |
 | call_events    | the compact timeline                                        | its call       |
+| after_calls    | summary and webhook of finished calls, done and to be done  | its call       |
 | rehearsals     | the installation's own rehearsals, as YAML                  | `Rehearsals.delete` |
 | rehearsal_runs | one row per run of a rehearsal, whole with what was played  | newer runs, `RehearsalRuns.forget` |
 | rehearsal_timeline | what happened in a run, as it happened                  | its run        |
@@ -244,3 +245,28 @@ class ApiKeyRow(Base):
     created_at: Mapped[float] = mapped_column(Seconds)
     created_by: Mapped[str] = mapped_column(String(120))
     last_used_at: Mapped[float | None] = mapped_column(Seconds)
+
+
+class AfterCallRow(Base):
+    """What is done, and still to be done, for one finished call. records/after_call.py has the table of states."""
+
+    __tablename__ = "after_calls"
+    __table_args__ = (
+        ForeignKeyConstraint(["call_control_id"], ["calls.call_control_id"], ondelete="CASCADE"),
+        Index(None, "next_at"),
+    )
+
+    call_control_id: Mapped[str] = mapped_column(String(CALL_ID_LENGTH), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    created_at: Mapped[float] = mapped_column(Seconds)
+    next_at: Mapped[float | None] = mapped_column(Seconds)
+    summary_state: Mapped[str] = mapped_column(String(16))
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    summary_attempts: Mapped[int] = mapped_column(Integer)
+    summary_error: Mapped[str] = mapped_column(String(255))
+    webhook_state: Mapped[str] = mapped_column(String(16))
+    webhook_attempts: Mapped[int] = mapped_column(Integer)
+    webhook_since: Mapped[float] = mapped_column(Seconds)
+    webhook_status: Mapped[int | None] = mapped_column(Integer)
+    webhook_error: Mapped[str] = mapped_column(String(255))
+    delivered_at: Mapped[float | None] = mapped_column(Seconds)

@@ -4,6 +4,8 @@ The transcript is what was heard: of a cut answer the heard words, and apart fro
 the hub and is tried again while the database is away; the session does not wait for it.
 """
 
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gevent
@@ -16,13 +18,15 @@ from backend.call.history import Entry
 from backend.call.leg import LegState
 from backend.errors import StoreError
 from backend.metrics import CALLS_FINISHED
-from backend.records.calls import CallFinish, CallStart, Heard, Latency, TimelineEvent, Turn
+from backend.records.calls import TOOL_ANSWERED, CallFinish, CallStart, Heard, Latency, TimelineEvent, Turn
 from backend.records.database import storable
 from backend.session.services import CallServices
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MAX_TIMELINE = 2000
+LONGEST_ARGUMENTS = 2000
+"""Characters of what the model handed to a tool."""
 RETRY_AFTER_S = (0.5, 2.0, 5.0, 15.0, 30.0)
 STORING = Group()
 """Records being written: a worker that stops waits for them."""
@@ -60,7 +64,7 @@ class CallRecorder:
             check_ins=sum(1 for piece in conversation.ledger.pieces if piece.kind == "check_in"),
             turns=[turn for entry in conversation.history.entries if (turn := _turn(entry, offset)) is not None],
             latencies=self._latencies,
-            events=self._timeline,
+            events=sorted([*self._timeline, *_tools(conversation.history.entries, offset)], key=lambda event: event.at),
         )
         STORING.spawn(self._store, finish)
 
@@ -124,3 +128,13 @@ def _turn(entry: Entry, offset: float) -> Turn | None:
     text = "" if heard == "unheard" else entry.heard_text()
     unheard = " ".join(entry.text.split()[len(text.split()) :])
     return Turn("agent", storable(text), at, heard, storable(unheard))
+
+
+def _tools(entries: Sequence[Entry], offset: float) -> Iterator[TimelineEvent]:
+    """What the model used, and what came of it. Its words, and the caller's, may hold anything."""
+    for entry in entries:
+        if entry.speaker == "tool":
+            arguments = json.dumps(entry.tool["arguments"])[:LONGEST_ARGUMENTS]
+            detail = {"name": entry.tool["name"], "arguments": arguments, "result": entry.text}
+            texts = {name: storable(text) for name, text in detail.items()}
+            yield TimelineEvent(entry.at + offset, TOOL_ANSWERED, texts)

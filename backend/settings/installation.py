@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from backend.settings.words import check_host, check_url, extra
+from backend.settings.words import ZeroOrOne, check_host, check_url, extra
 
 
 class InstallationSettings(BaseModel):
@@ -126,6 +126,18 @@ class InstallationSettings(BaseModel):
     )  # fmt: skip
     openai_base_url: str = Field("", description="Any server that speaks the same protocol. Empty: OpenAI itself.")
     openai_model: str = Field("gpt-4o-mini", min_length=1, max_length=120, description="For agents without a model.")
+
+    # After a call
+    webhook_key: SecretStr = Field(
+        SecretStr(""),
+        description="From it each agent's webhook secret is derived. Empty: made on the first start and kept in "
+        "DATA_DIR/webhook_key.",
+        json_schema_extra=extra(group="After a call"),
+    )
+    webhook_private_addresses: ZeroOrOne = Field(
+        False, description="Webhooks may go to private and loopback addresses, and over http. They can reach whatever this "
+        "machine can.",
+    )  # fmt: skip
 
     @field_validator("telnyx_public_key")
     @classmethod

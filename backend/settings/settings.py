@@ -72,6 +72,8 @@ class Settings(VoiceSettings, ToneSettings, RecognitionSettings, HearingSettings
                 problems.append(f"{name.upper()}: its password is a placeholder; production needs the real value")
         if 0 < len(self.offhook_api_key.get_secret_value()) < 16:
             problems.append("OFFHOOK_API_KEY: must have at least 16 characters in production")
+        if 0 < len(self.webhook_key.get_secret_value()) < 16:
+            problems.append("WEBHOOK_KEY: must have at least 16 characters in production")
         if 0 < len(self.stt_token.get_secret_value()) < 16:
             problems.append("STT_TOKEN: must have at least 16 characters in production")
         if self.public_base_url and not self.public_base_url.startswith("https://"):

@@ -69,12 +69,14 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("DELETE", "/api/agents/*", _EDIT),
     ("GET", "/api/agents/*/versions", _VIEW),
     ("GET", "/api/agents/*/versions/*", _VIEW),
+    ("GET", "/api/agents/*/webhook-secret", _EDIT),
     # calls
     ("GET", "/api/calls", _VIEW),
     ("POST", "/api/calls", _EDIT),
     ("GET", "/api/calls/*", _VIEW),
     ("DELETE", "/api/calls/*", _ADMIN),
     ("POST", "/api/calls/*/hangup", _EDIT),
+    ("POST", "/api/calls/*/after-call", _EDIT),
     ("GET", "/api/calls/*/recording", _VIEW),
     ("GET", "/api/calls/*/waveform", _VIEW),
     # live calls

@@ -3,6 +3,7 @@
 from flask_openapi3.blueprint import APIBlueprint
 
 from backend.web import (
+    api_after_call,
     api_agents,
     api_calls,
     api_live,
@@ -20,6 +21,7 @@ from backend.web.openapi import OffhookApp
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     api_agents.blueprint,
     api_calls.blueprint,
+    api_after_call.blueprint,
     api_rehearsals.blueprint,
     api_recordings.blueprint,
     api_session.blueprint,

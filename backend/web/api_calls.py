@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from backend.records.calls import MAX_PAGE, CallFilter
+from backend.web.api_after_call import AfterCallAnswer, SummaryAnswer, shown
 from backend.web.errors import ErrorAnswer, invalid
 from backend.web.openapi import CLOSED, SECURITY, WITH_BODY
 from backend.web.removing import remove_call
@@ -114,9 +115,12 @@ class RecordingAnswer(BaseModel):
 
 
 class CallAnswer(CallSummaryAnswer):
-    """One call, whole. `recording` is null where the call was not recorded, or the recording was removed."""
+    """One call, whole. `recording` is null where the call was not recorded, or the recording was removed; `summary`
+    where there is none (yet); `after_call` where nothing was to be done after the call."""
 
     recording: RecordingAnswer | None
+    summary: SummaryAnswer | None
+    after_call: AfterCallAnswer | None
 
     turns: list[TurnAnswer]
     latencies: list[LatencyAnswer]
@@ -181,7 +185,16 @@ def get_call(path: CallPath) -> Response:
     call = asdict(services().calls.get(path.call_control_id))
     recordings = services().recordings
     recording = recordings.get(path.call_control_id) if recordings is not None else None
-    return jsonify({**call.pop("summary"), **call, "recording": None if recording is None else asdict(recording)})
+    after = services().after_calls.get(path.call_control_id)
+    return jsonify(
+        {
+            **call.pop("summary"),
+            **call,
+            "recording": None if recording is None else asdict(recording),
+            "summary": None if after is None else after.summary,
+            "after_call": shown(after),
+        }
+    )
 
 
 @blueprint.delete(

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
-_WITHOUT_BODY = ("/hangup", "/cancel")
+_WITHOUT_BODY = ("/hangup", "/cancel", "/after-call")
 """How addresses end whose POST says everything with the address: a body is not read there."""
 
 

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 
 from backend.carrier.base import CarrierClient
 from backend.clock import Clock
+from backend.records.after_call import AfterCalls
 from backend.records.agents import Agents
 from backend.records.calls import Calls
 from backend.records.recordings import Recordings
@@ -41,6 +42,9 @@ class Services:
     dial_out: DialOut
     hang_up: Callable[[str], None]
     """`hanging_up.hang_up` with everything but the call filled in."""
+    after_calls: AfterCalls
+    webhook_secret: Callable[[str], str]
+    """Agent id → what its webhooks are signed with."""
     rehearsing: Rehearsing
     accounts: Accounts
     voice_samples: VoiceSamples

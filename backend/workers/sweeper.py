@@ -16,7 +16,7 @@ other: the legs we think live (Redis), who owns them (leases), and the carrier's
 not, and is left alone. A leg that is a socket to a worker of ours is unknown to the carrier: without an owner it is gone,
 and one that is too old is ended through its owner.
 
-Recordings are looked after in `records/recordings.py`, from here.
+Recordings are looked after in `records/recordings.py`, what is to be done after a call in `after_call.py`: both from here.
 
 Decides nothing inside a conversation. A round that fails (Redis or carrier away) is skipped: the next one sees the same.
 """
@@ -191,18 +191,24 @@ class Sweeper:
 
 
 def main() -> None:
-    from backend.app import make_call_services
+    from backend.app import make_after_call_worker, make_call_services
 
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
         sys.exit(str(error))
     logs.configure(settings.log_level, worker="sweeper", secrets=settings.secret_values())
-    sweeper = Sweeper(make_call_services(settings, f"sweeper-{os.getpid()}"))
+    services = make_call_services(settings, f"sweeper-{os.getpid()}")
+    sweeper = Sweeper(services)
+    after_call = make_after_call_worker(settings, services)
     signal.signal(signal.SIGTERM, sweeper.stop)
     signal.signal(signal.SIGINT, sweeper.stop)
+    after_call.start()
     log.info("sweeper_started", round_s=ROUND_S)
-    sweeper.run()
+    try:
+        sweeper.run()
+    finally:
+        after_call.stop()
 
 
 if __name__ == "__main__":

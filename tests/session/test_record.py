@@ -17,7 +17,7 @@ from backend.call.events import (
     TranscriptReceived,
 )
 from backend.metrics import CALLS_FINISHED
-from backend.records.calls import CallFinish
+from backend.records.calls import TOOL_ANSWERED, CallFinish
 from backend.session import record
 from backend.session.record import MAX_TIMELINE, CallRecorder
 from tests.session.rig import CALL, CALLER, US, Rig, wait_until
@@ -83,6 +83,21 @@ def test_summary_timeline_and_latencies_are_stored(rig: Rig, recorder: CallRecor
     )
     assert len(found.events) == MAX_TIMELINE
     assert [(entry.turn_id, entry.first_sentence_s) for entry in found.latencies] == [("t1", None)]
+
+
+def test_what_the_tools_answered_is_stored(rig: Rig, recorder: CallRecorder, agent: AgentConfig) -> None:
+    """With what the model handed to them, whatever characters it wrote."""
+    conversation = Conversation(agent, call_key="k")
+    conversation.handle(MediaStarted(), 1000.0)
+    conversation.history.tool_used("c1", "transfer", {"target": "sa\x00les"}, "refused: \ud800", 1001.0)
+    recorder.note("Later", {}, rig.clock.wall() + 5)
+    finish(rig, recorder, conversation)
+    events = rig.calls.get(CALL).events
+
+    assert [(event.name, event.detail) for event in events] == [
+        (TOOL_ANSWERED, {"name": "transfer", "arguments": '{"target": "sa\\u0000les"}', "result": "refused: ?"}),
+        ("Later", {}),
+    ]
 
 
 def test_the_record_is_tried_again_while_the_database_is_away(

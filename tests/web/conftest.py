@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from backend.carrier.base import DialledCall
 from backend.engines.voice_routing import Voice, VoiceWorker
 from backend.errors import BackendError
+from backend.records.after_call import AfterCalls
 from backend.records.agents import Agents
 from backend.records.api_keys import ApiKeys
 from backend.records.calls import Calls
@@ -89,6 +90,7 @@ class Stage:
     tts: FakeTts
     voices: list[VoiceWorker]
     """Who there is to speak."""
+    after_calls: AfterCalls
 
     def client(self, key: str | None = API_KEY) -> FlaskClient:
         client = self.app.test_client()
@@ -118,7 +120,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     services = Services(
         settings=Settings(offhook_env="test", data_dir=tmp_path), clock=clock, agents=agents, calls=calls,
         carrier=carrier, dial_out=dial, hang_up=end, api_key=API_KEY, readiness=readiness, store=store,  # type: ignore[arg-type]
-        rehearsing=rehearsing,
+        rehearsing=rehearsing, after_calls=AfterCalls(database), webhook_secret=lambda agent_id: f"whsec_{agent_id}",
         recordings=recordings,
         accounts=accounts, voice_samples=VoiceSamples(
             tts, lambda: voices, Tries(store, "sample", of_one=3, of_group=9, window_s=60), give_up_after_s=0.05
@@ -138,7 +140,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
                 undocumented.append(f"{request.method} {path}: {response.status_code}")
         return response
 
-    yield Stage(app, agents, calls, recordings, carrier, store, readiness, clock, runs, accounts, tts, voices)
+    yield Stage(
+        app, agents, calls, recordings, carrier, store, readiness, clock, runs, accounts, tts, voices,
+        services.after_calls,
+    )  # fmt: skip
     assert undocumented == []
     database.close()
 

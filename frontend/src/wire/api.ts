@@ -92,6 +92,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent_id}/webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the agent's webhooks are signed with */
+        get: operations["after_call_webhook_secret_agents__string_agent_id__webhook_secret_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calls": {
         parameters: {
             query?: never;
@@ -123,6 +140,26 @@ export interface paths {
         post?: never;
         /** Remove a finished call and everything said in it, its recording included */
         delete: operations["calls_delete_call__string_call_control_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calls/{call_control_id}/after-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a failed summary again, and send the webhook once more
+         * @description Needs no body. 404: nothing was to be done after this call.
+         */
+        post: operations["after_call_try_again_calls__string_call_control_id__after_call_post"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -640,6 +677,22 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AfterCallAnswer
+         * @description What is done after the call. `next_at`: when something is tried next, in seconds since 1970 UTC; null: nothing is
+         *     left to do.
+         */
+        AfterCallAnswer: {
+            /** Next At */
+            next_at: number | null;
+            summary: components["schemas"]["SummaryStepAnswer"];
+            webhook: components["schemas"]["WebhookStepAnswer"];
+            /**
+             * Webhook Id
+             * @description The `webhook-id` header: the same in every attempt.
+             */
+            webhook_id: string;
+        };
+        /**
          * AfterCallSettings
          * @description What is done when a call is over. docs/after-call.md has the webhook.
          */
@@ -855,9 +908,11 @@ export interface components {
         };
         /**
          * CallAnswer
-         * @description One call, whole. `recording` is null where the call was not recorded, or the recording was removed.
+         * @description One call, whole. `recording` is null where the call was not recorded, or the recording was removed; `summary`
+         *     where there is none (yet); `after_call` where nothing was to be done after the call.
          */
         CallAnswer: {
+            after_call: components["schemas"]["AfterCallAnswer"] | null;
             /** Agent Id */
             agent_id: string;
             /** Agent Version */
@@ -885,6 +940,7 @@ export interface components {
             recording: components["schemas"]["RecordingAnswer"] | null;
             /** Started At */
             started_at: number;
+            summary: components["schemas"]["SummaryAnswer"] | null;
             /** To Number */
             to_number: string;
             /** Turns */
@@ -1697,6 +1753,18 @@ export interface components {
             text: string;
         };
         /**
+         * SummaryAnswer
+         * @description What the model wrote. A field is null where the call did not tell.
+         */
+        SummaryAnswer: {
+            /** Fields */
+            fields: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** Text */
+            text: string;
+        };
+        /**
          * SummaryField
          * @description One thing that the summary tells of every call, such as the reason for calling or whether to call back.
          */
@@ -1723,6 +1791,21 @@ export interface components {
              * @enum {string}
              */
             type: "text" | "number" | "yes_no" | "choice";
+        };
+        /**
+         * SummaryStepAnswer
+         * @description How far the summary is. `error` is that of the last try.
+         */
+        SummaryStepAnswer: {
+            /** Attempts */
+            attempts: number;
+            /** Error */
+            error: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "off" | "waiting" | "done" | "failed";
         };
         /**
          * TimelineEventAnswer
@@ -1951,6 +2034,33 @@ export interface components {
             caller: number[];
             /** Step S */
             step_s: number;
+        };
+        /**
+         * WebhookSecretAnswer
+         * @description What the receiver checks the signature with. docs/after-call.md says how.
+         */
+        WebhookSecretAnswer: {
+            /** Secret */
+            secret: string;
+        };
+        /**
+         * WebhookStepAnswer
+         * @description How far the webhook is. `status` is the receiver's last HTTP status, null where it gave none.
+         */
+        WebhookStepAnswer: {
+            /** Attempts */
+            attempts: number;
+            /** Delivered At */
+            delivered_at: number | null;
+            /** Error */
+            error: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "off" | "waiting" | "delivered" | "given_up";
+            /** Status */
+            status: number | null;
         };
         /**
          * WhisperBody
@@ -2621,6 +2731,82 @@ export interface operations {
             };
         };
     };
+    after_call_webhook_secret_agents__string_agent_id__webhook_secret_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecretAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     calls_list_calls_get: {
         parameters: {
             query?: {
@@ -2921,6 +3107,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    after_call_try_again_calls__string_call_control_id__after_call_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_control_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AfterCallAnswer"];
+                };
             };
             /** @description Unauthorized */
             401: {
