@@ -81,3 +81,5 @@ class RunningUp:
                 self._process.kill()
                 self._process.wait()
         self._reader.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()

@@ -1,15 +1,10 @@
 /** The voices that the voice workers have, and hearing one of them. */
 import { queryOptions } from "@tanstack/react-query";
-import { request, send } from "../wire/client";
-
-export interface Voice {
-  id: string;
-  name?: string;
-}
+import { api, data, send } from "../wire/client";
 
 export const voicesQuery = queryOptions({
   queryKey: ["voices"],
-  queryFn: async ({ signal }) => (await request<{ voices: Voice[] }>("GET", "/api/voices", { signal })).voices,
+  queryFn: async ({ signal }) => data(await api.GET("/api/voices", { signal })).voices,
   staleTime: 60_000,
 });
 

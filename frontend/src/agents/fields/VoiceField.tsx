@@ -26,7 +26,7 @@ export default function VoiceField({ onElement, ...props }: FieldProps) {
         required={props.isRequired}
         onBlur={props.onBlur}
         onChange={props.onChange}
-        data={[...new Set((voices.data ?? []).map((voice) => voice.id))]}
+        data={[...new Set((voices.data ?? []).map((voice) => voice.name))]}
         limit={100}
         maw="28rem"
         flex="1 1 16rem"
