@@ -12,10 +12,9 @@ other are compared for every interruption:
 |             | word is a tone of its own, so they spell the words, and how much of the last one there was             |
 | the product | the transcript under /api/calls: what the caller heard of the story in that turn                      |
 
-Nothing is looked for and nothing is estimated: every interruption has a place in the story, to some milliseconds. “Within
-one word” means: the words kept and that place (12.3: twelve words and a third of the next) are at most one word apart. The
-distribution is in whole words: 0 is every word that was played to its end and no other, +1 also the one that was cut (the
-product keeps a word of which four fifths were played), anything else is a fault.
+Nothing is looked for and nothing is estimated: every interruption has a place in the story, to some milliseconds (12.3:
+twelve words and a third of the next). Words kept less words played to their end: 0 is right, +1 also the one that was cut
+(the product keeps a word of which four fifths were played), -1 one too few; anything else is a fault.
 
 | also a fault                     |                                                                         |
 |----------------------------------|-------------------------------------------------------------------------|
@@ -120,7 +119,7 @@ class Compared:
             return "the carrier played something else"
         if self.kept is None:
             return "no beginning of the story"
-        return "" if abs(self.kept - self.played) <= 1 else "words"
+        return "" if abs(self.kept - int(self.played)) <= 1 else "words"
 
 
 def kept_of_the_story(turns: Sequence[dict[str, Any]], since: float, until: float) -> int | None:
