@@ -21,7 +21,7 @@ PAGES = (
     "/rehearsals/new",
     "/talk",
     "/users",
-    "/keys",
+    "/api-keys",
 )
 HOSTILE = (
     "<img src=x onerror=window.hacked=1>",
@@ -93,7 +93,7 @@ def test_hostile_text_stays_text(page: Page, up: RunningUp) -> None:
             expect(page.locator("[aria-busy=true]")).to_have_count(0)
             assert page.evaluate("window.hacked") is None, path
         page.goto("/agents")
-        expect(page.get_by_text(HOSTILE[0])).to_be_visible()
+        expect(page.get_by_role("link", name=HOSTILE[0], exact=True)).to_be_visible()
     finally:
         for agent_id in made:
             requests.delete(f"{up.url}/api/agents/{agent_id}", headers=key, timeout=10)

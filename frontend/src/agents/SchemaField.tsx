@@ -47,7 +47,7 @@ export function SchemaField({ path, isReadOnly }: { path: string; isReadOnly: bo
     onElement: input.ref,
     error: fieldState.error,
   });
-  return <Suspense fallback={<Skeleton height={64} aria-label={`Loading: ${field.title ?? path}`} />}>{editor}</Suspense>;
+  return <Suspense fallback={<Skeleton height={64} aria-hidden="true" />}>{editor}</Suspense>;
 }
 
 function editorOf(field: FieldSchema): React.ComponentType<FieldProps> {
