@@ -56,7 +56,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def _part(item: pytest.Item) -> int:
-    """0 in this process only, 1 with processes of its own, 2 with the whole product."""
+    """0 in this process only, 1 with processes of its own, 2 with the whole product, 3 with a browser before it."""
+    if item.nodeid.startswith("tests/browser/"):
+        return 3
     if item.nodeid.startswith("tests/live/") and item.path.name not in MIRROR_OF_LIVE:
         return 2
     return 1 if item.get_closest_marker("live") is not None else 0
