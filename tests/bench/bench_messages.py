@@ -49,6 +49,7 @@ from backend.engines.base import AudioFrame, SynthesisRequest, TextDelta  # noqa
 from backend.engines.tts_grpc import GrpcTts  # noqa: E402
 from backend.engines.voice_routing import Voice, VoiceWorker  # noqa: E402
 from backend.engines.voices import RoutedTts  # noqa: E402
+from backend.live.feed import Feed  # noqa: E402
 from backend.records.database import Database  # noqa: E402
 from backend.records.migrate import migrate  # noqa: E402
 from backend.session.session import Session  # noqa: E402
@@ -190,7 +191,13 @@ def run(messages: int) -> dict[str, Any]:
         client = connect(redis.url, timeout_s=2)
         rig = Rig(records, real_time=SystemClock())
         rig.stores = stores_over(RedisDatabase(client), rig.time)
-        rig.services = replace(rig.services, tts=voices, stores=rig.stores)
+        # What nobody writes waits in the call, and looks like something left behind. Over a connection of its own: one
+        # that is opened because two ask at once looks so, too.
+        writing = stores_over(RedisDatabase(connect(redis.url, timeout_s=2)), rig.time)
+        rig.feed = Feed(writing.live, rig.time)
+        rig.feed.start()
+        stack.callback(rig.feed.stop)
+        rig.services = replace(rig.services, tts=voices, stores=rig.stores, feed=rig.feed)
         agent = AgentConfig.model_validate({
             "name": "Ada", "greeting": "Hi.", "voice": "en-us", "fallback_voice": "en-gb",
             "settings": {"turn_taking": {"min_endpointing_delay_s": 0.1}},

@@ -21,8 +21,8 @@ MESSY = st.one_of(
     st.lists(st.sampled_from(FRAGMENTS), max_size=14).map(" ".join),
 )
 LONGEST = 10_000
-WITHIN_MS = 40.0
-"""Twice the promise: it is made for a core of one's own, and the suite shares its cores. Best of three."""
+WITHIN_MS = 400.0
+"""Far above what it takes (20 ms on a core of one's own): this finds a pattern that explodes, not a busy machine."""
 
 
 @pytest.mark.parametrize(
