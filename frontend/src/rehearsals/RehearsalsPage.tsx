@@ -1,5 +1,5 @@
 /** All rehearsals: one's own first, then those that come with the product. */
-import { ActionIcon, Anchor, Badge, Text, Title } from "@mantine/core";
+import { ActionIcon, Anchor, Badge, Text, Title, VisuallyHidden } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconPlayerPlay, IconPlus, IconTheater } from "@tabler/icons-react";
 import { useState } from "react";
@@ -92,7 +92,8 @@ function Group({ title, rehearsals, onRun }: GroupProps) {
             {one.is_valid ? <Caller steps={one.caller} /> : <Badge color="brick">No longer valid: open it to correct it</Badge>}
             <div className={classes.last}>
               {one.last_run ? (
-                <Link to={`/rehearsals/runs/${one.last_run.id}`} className={classes.lastLink} aria-label={`Last run of ${one.name}`}>
+                <Link to={`/rehearsals/runs/${one.last_run.id}`} className={classes.lastLink}>
+                  <VisuallyHidden>Last run of {one.name}:</VisuallyHidden>
                   <RunState state={one.last_run.state} />
                   <Instant at={one.last_run.queued_at} />
                 </Link>
